@@ -1,0 +1,49 @@
+# Two commands do all the set-up: `make demo` and `make test`.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+SECONDS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup services demo test bench lint check clean
+
+help:  ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; this is $$($(PYTHON) --version). Set PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) 2>/dev/null || { sh .ci/apt python3-venv && $(PYTHON) -m venv --clear $(VENV); }
+
+$(VENV)/.base: pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --quiet --prefer-binary --editable .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.base
+	$(PIP) install --quiet --prefer-binary --editable '.[test]'
+	@touch $@
+
+setup: $(VENV)/.base  ## install what the broadcaster needs, into .venv
+
+services:  ## install the servers that the tests talk to (redis, nginx-rtmp, ffmpeg)
+	@sh .ci/apt redis-server:redis-server nginx:nginx-light /usr/lib/nginx/modules/ngx_rtmp_module.so:libnginx-mod-rtmp ffmpeg:ffmpeg openssl:openssl
+
+demo: $(VENV)/.base  ## go on air on this machine: make demo, or make demo SECONDS=60
+	@$(BIN)/broadcaster demo $(if $(SECONDS),--seconds $(SECONDS))
+
+test: $(VENV)/.test services  ## run all tests
+	@$(BIN)/python -m pytest -q $(ARGS)
+
+bench: $(VENV)/.test services  ## print the measured figures
+	@$(BIN)/python -m benchmarks
+
+lint: $(VENV)/.test  ## ruff and strict mypy
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+check: lint test  ## what CI runs
+
+clean:  ## remove the environment and what runs left behind
+	rm -rf $(VENV) out var .mypy_cache .ruff_cache .pytest_cache

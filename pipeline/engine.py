@@ -1,0 +1,85 @@
+"""The contract of an avatar engine, and the table of engines.
+
+Speech goes in hop by hop, segments of pictures come out; what carries over from one step into the
+next is a value, so two steps equal one run, a state survives a restart, and a cut is a roll-back.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from pipeline.errors import ConfigError
+from pipeline.media import Mark, MediaFormat
+
+if TYPE_CHECKING:
+    from pipeline.arrays import Frames, Pcm
+    from pipeline.avatar import Avatar
+
+MotionState: TypeAlias = Any
+"""Immutable, opaque to all but the engine that made it."""
+
+ENGINES: Mapping[str, str] = {
+    "portrait": "pipeline.engines.portrait:PortraitEngine",
+    "pattern": "pipeline.engines.pattern:PatternEngine",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One room's part of a step.
+
+    audio: int16 [hop_frames * 640], 16 kHz, the hop. ahead: int16 [N ≥ 0], 16 kHz, what is already
+    known to follow. marks: positions in 48 kHz samples from the hop's first sample; those at or
+    beyond the hop's length belong to `ahead` and come again with the next job.
+    """
+
+    state: MotionState
+    audio: Pcm
+    ahead: Pcm
+    marks: Sequence[Mark] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One room's result: frames uint8 [hop_frames, H * 3 // 2, W] I420, and the state after them."""
+
+    frames: Frames
+    state: MotionState
+    notes: Mapping[str, float] = field(default_factory=dict)
+
+
+class AvatarEngine(Protocol):
+    """One process, one thread calls it. Deterministic: same seed and audio, same frames."""
+
+    def format(self, avatar: Avatar) -> MediaFormat:
+        """What this engine delivers for this avatar."""
+
+    def open(self, avatar: Avatar, seed: int, after: Frames | None = None) -> MotionState:
+        """A state to begin from. `after`: frames on air, so that the first segment follows them."""
+
+    def step(self, jobs: Sequence[Job]) -> Sequence[Made]:
+        """Render one hop for each job, in order; batched where shapes agree. EngineError ends the process."""
+
+    def save(self, state: MotionState) -> bytes:
+        """The state as bytes that `restore` of another process turns back into it."""
+
+    def restore(self, avatar: Avatar, data: bytes) -> MotionState:
+        """Undo `save`; EngineError when the bytes are not a state of this engine and avatar."""
+
+    def hold(self, avatar: Avatar, seed: int) -> Frames:
+        """A loop of the silent avatar without a visible seam: shown while no engine delivers."""
+
+    def close(self) -> None:
+        """Give back what is held; the engine is not used afterwards."""
+
+
+def load_engine(name: str, **options: Any) -> AvatarEngine:
+    """Make the engine of that name; ConfigError names the choices."""
+    if name not in ENGINES:
+        raise ConfigError(f"avatar.engine: unknown engine {name!r}; choose from {', '.join(ENGINES)}")
+    module, _, attribute = ENGINES[name].partition(":")
+    engine: AvatarEngine = getattr(importlib.import_module(module), attribute)(**options)
+    return engine

@@ -1,0 +1,71 @@
+"""Everything that can go wrong, in one tree. A class is one sentence and one decision: retry or not.
+
+Foreign exceptions are translated at the border file that met them, with the library's last words
+(redacted where they may hold a secret). Nothing here imports anything.
+"""
+
+from __future__ import annotations
+
+
+class BroadcasterError(Exception):
+    """Root of our own errors. `retryable`: the same call may succeed later."""
+
+    retryable = False
+
+
+class BadInput(BroadcasterError):
+    """What a person gave us is wrong; the text says where, what, and what would be right."""
+
+
+class ConfigError(BadInput):
+    """The configuration cannot be used."""
+
+
+class ScriptError(BadInput):
+    """A script file cannot be used; the text names file and line."""
+
+
+class AvatarError(BadInput):
+    """A picture or avatar file cannot be used."""
+
+
+class MessageError(BadInput):
+    """A message from the queue cannot be said; it goes to the dead letters with this text."""
+
+
+class SpeechError(BroadcasterError):
+    """A voice did not deliver; the next one in the chain is tried."""
+
+    retryable = True
+
+
+class UnknownVoice(SpeechError):
+    """A provider does not know this voice, and has no voice for its language either."""
+
+    retryable = False
+
+
+class EngineError(BroadcasterError):
+    """An engine cannot go on; its process exits and is started again."""
+
+    retryable = True
+
+
+class WireError(BroadcasterError):
+    """A message on a wire cannot be read; it is dropped and counted."""
+
+
+class OutputError(BroadcasterError):
+    """A destination failed. `kind`: connect | rejected | timeout | reset | stall | disk | protocol."""
+
+    retryable = True
+
+    def __init__(self, kind: str, text: str) -> None:
+        super().__init__(f"{kind}: {text}")
+        self.kind = kind
+
+
+class RedisDown(BroadcasterError):
+    """The message queue does not answer; the show goes on without it."""
+
+    retryable = True

@@ -1,0 +1,288 @@
+"""What processes say to each other: every message, who sends it to whom, and why.
+
+In: values. Out: bytes (msgpack by msgspec) and back; large media travels beside a message as raw
+buffers and is never copied into it. It opens no socket (pipeline.link does) and imports msgspec
+alone, since the smallest process of all, a pusher, reads it.
+
+    director ──AudioChunk──▶ engine ──Segment──▶ playout ──Headers, Tag──▶ pusher
+             ◀─SpeechDemand─        ◀──Demand───         ◀──────Sent──────
+    director ──Cut──▶ playout            playout ──Report──▶ journal ──▶ director
+    supervisor ◀──Beat, Note── every child (lifeline)     supervisor ──Spec, Drain, Panic──▶ child
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from pipeline.errors import WireError
+from pipeline.media import Mark, Position
+
+# ── speech: director → engine ────────────────────────────────────────────────────────────────────
+
+
+class SpeechDemand(msgspec.Struct, frozen=True, tag=True):
+    """engine → director: give me the next hop of speech. One is outstanding at most.
+
+    The director answers when it has speech, not before: an engine that must not wait any longer
+    renders silence, and the answer serves its next step. `credit` numbers the demands of one
+    `incarnation`; a newer demand replaces the older one. `timeline`: the newest cut the engine
+    knows of. `after`: where the last speech it received ended, so that a
+    director that died resumes in the middle of a word; None when it has none.
+    """
+
+    engine: str
+    incarnation: int
+    credit: int
+    timeline: int
+    hop_samples: int  # 48 kHz
+    ahead_samples: int  # 48 kHz, the most it can use
+    after: Position | None = None
+
+
+class AudioChunk(msgspec.Struct, frozen=True, tag=True):
+    """director → engine: one hop of the room's speech. Positions are relative to its first sample.
+
+    Buffers beside it: air int16 [hop_samples] 48 kHz, drive int16 [(hop_samples + ahead_samples) / 3]
+    16 kHz. `ahead_samples`: how much of what follows is known (0 … asked for). `marks`: those in the
+    hop and those in what is ahead (at ≥ hop_samples), the latter repeated by the next chunk.
+    `until`: where the hop ends in what is being said.
+    """
+
+    incarnation: int
+    credit: int
+    timeline: int
+    hop_samples: int
+    ahead_samples: int
+    marks: list[Mark] = []
+    until: Position | None = None
+
+
+# ── pictures: engine → playout ───────────────────────────────────────────────────────────────────
+
+
+class EngineHello(msgspec.Struct, frozen=True, tag=True):
+    """engine → playout, at connect and each second until answered: this is what I deliver."""
+
+    engine: str
+    incarnation: int  # rises at each start of the process
+    width: int
+    height: int
+    hop_frames: int
+    overlap_frames: int
+    hold: str = ""  # path of the baked hold loop, raw I420 frames of this size; "" = none
+
+
+class Demand(msgspec.Struct, frozen=True, tag=True):
+    """playout → engine: render the next segment. Playout alone hands out epochs and credits.
+
+    `epoch` rises at each engine start and each cut. `credit` numbers the demands of an epoch.
+    `shown`: sequence of the last segment of which a frame was, or will be, on air; a new epoch
+    continues from the state after it. −1: none of yours. `shown_frames`: how many of its frames.
+    `slack_frames`: how long the buffer lasts. `timeline`: the newest cut. With `after` the last
+    frames on air travel beside it (I420).
+    """
+
+    engine: str
+    incarnation: int
+    epoch: int
+    credit: int
+    shown: int
+    slack_frames: int
+    timeline: int
+    shown_frames: int = 0
+    after: bool = False
+
+
+class Segment(msgspec.Struct, frozen=True, tag=True):
+    """engine → playout: hop frames with exactly the audio that drove them.
+
+    Buffers beside it: frames uint8 [hop_frames, H * 3 // 2, W] I420; audio int16
+    [hop_frames * 1920] 48 kHz. `sequence` rises by one a segment and never restarts within an
+    incarnation. `marks`: those of the hop. `speech`: false when the engine filled in silence.
+    """
+
+    engine: str
+    incarnation: int
+    epoch: int
+    credit: int
+    sequence: int
+    timeline: int
+    hop_frames: int
+    width: int
+    height: int
+    speech: bool
+    render_ms: int
+    marks: list[Mark] = []
+    notes: dict[str, float] = {}
+
+
+class Cut(msgspec.Struct, frozen=True, tag=True):
+    """director → playout: stop what is on air now; what carries an older timeline is void.
+
+    Idempotent: sent again until an engine's demand shows `timeline`. `utterance`: what is cut,
+    "" when nothing is. playout fades it within 80 ms and reports it as cut.
+    """
+
+    timeline: int
+    utterance: str = ""
+
+
+class Report(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+    """playout → journal: what viewers really heard. One line of JSON each, in order, without loss.
+
+    `what`: started | sentence | sentence_aired | aired | cut | lost | opened. `seq` rises for ever, over restarts.
+    `frame`: the slot of air time, `sample` its audio sample (48 kHz, exact). `wall_s`: for people.
+    started: its first sample was encoded. sentence: so was that of a sentence. sentence_aired, aired:
+    the last sample of the sentence, of the utterance, was sent by the outputs that count. cut: a Cut
+    or a panic ended it. lost: an engine's death did, after `samples` of the sentence. opened: playout started anew.
+    `timeline`: the newest cut known, so that a new director continues above it.
+    """
+
+    seq: int
+    what: str
+    utterance: str
+    frame: int
+    sample: int
+    wall_s: float
+    sentence: int = 0
+    samples: int = 0
+    timeline: int = 0
+
+
+# ── packets: playout → pusher ────────────────────────────────────────────────────────────────────
+
+
+class PusherHello(msgspec.Struct, frozen=True, tag=True):
+    """pusher → playout: I push for this output."""
+
+    output: str
+    pid: int
+
+
+class Headers(msgspec.Struct, frozen=True, tag=True):
+    """playout → pusher, first: what every connection begins with. All are whole FLV tags but `flv`."""
+
+    flv: bytes  # 13-byte FLV file header with its previous-tag size
+    metadata: bytes  # onMetaData
+    video: bytes  # AVC sequence header
+    audio: bytes  # AAC sequence header
+
+
+class Tag(msgspec.Struct, frozen=True, tag=True):
+    """playout → pusher: one FLV tag. `ms`: media time, 64 bit, never wraps. `kind`: 8 audio, 9 video."""
+
+    kind: int
+    ms: int
+    key: bool
+    data: bytes
+
+
+class Sent(msgspec.Struct, frozen=True, tag=True):
+    """pusher → playout: all audio up to `audio_ms` was handed to the destination.
+
+    `state`: connecting | live | backing-off, for the status page. `connects`: how often it went live.
+    """
+
+    audio_ms: int
+    state: str
+    connects: int
+    dropped: int = 0
+
+
+# ── lifeline: supervisor ↔ child ─────────────────────────────────────────────────────────────────
+
+
+class Spec(msgspec.Struct, frozen=True, tag=True):
+    """supervisor → child, first: its section of the configuration. It may hold secrets: never logged."""
+
+    child: str
+    kind: str
+    spec: dict[str, Any]
+
+
+class Beat(msgspec.Struct, frozen=True, tag=True):
+    """child → supervisor: I made progress. Sent from the work loop, never from a side thread.
+
+    `phase`: loading | warming | ready | connecting | live | backing-off | draining.
+    `busy`: a step is outstanding, so the hang rule applies. `facts`: counters for the status.
+    """
+
+    phase: str
+    busy: bool = False
+    facts: dict[str, Any] = {}
+
+
+class Note(msgspec.Struct, frozen=True, tag=True):
+    """child → supervisor: log this for me (a pusher carries no logging library)."""
+
+    level: str
+    event: str
+    fields: dict[str, Any] = {}
+
+
+class Drain(msgspec.Struct, frozen=True, tag=True):
+    """supervisor → child: finish what is begun, then exit 0."""
+
+    grace_s: float
+
+
+class Panic(msgspec.Struct, frozen=True, tag=True):
+    """supervisor → playout: slate and mute at once, or back to the programme."""
+
+    on: bool
+
+
+class Status(msgspec.Struct, frozen=True, tag=True):
+    """supervisor → director, each second: how all children are, for /status and Redis."""
+
+    facts: dict[str, Any]
+
+
+Message = (
+    SpeechDemand
+    | AudioChunk
+    | EngineHello
+    | Demand
+    | Segment
+    | Cut
+    | Report
+    | PusherHello
+    | Headers
+    | Tag
+    | Sent
+    | Spec
+    | Beat
+    | Note
+    | Drain
+    | Panic
+    | Status
+)
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Message)
+T = TypeVar("T")
+
+
+def encode(message: Message) -> bytes:
+    return _encoder.encode(message)
+
+
+def decode(data: bytes | memoryview, expect: type[T]) -> T:
+    """Read one message of the given type; WireError says what came instead."""
+    try:
+        message = _decoder.decode(data)
+    except msgspec.MsgspecError as error:
+        raise WireError(f"expected {expect.__name__}, got {len(data)} bytes: {error}") from error
+    if not isinstance(message, expect):
+        raise WireError(f"expected {expect.__name__}, got {type(message).__name__}")
+    return message
+
+
+def decode_any(data: bytes | memoryview) -> Message:
+    """Read one message of any type; WireError when it is none of ours."""
+    try:
+        return _decoder.decode(data)
+    except msgspec.MsgspecError as error:
+        raise WireError(f"not a message ({len(data)} bytes): {error}") from error

@@ -1,0 +1,37 @@
+"""What all tests share: the rule for services that are missing, and short directories for sockets."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+def need(*names: str) -> str:
+    """The path of the first of these programs that is there; else a skip, or a failure when CI is set."""
+    for name in names:
+        if path := shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin:/usr/local/sbin"):
+            return path
+    text = f"{' or '.join(names)} is not installed; `make services` installs it"
+    if os.environ.get("CI"):
+        pytest.fail(text)
+    pytest.skip(text)
+
+
+@pytest.fixture
+def short_dir() -> Iterator[Path]:
+    """A private directory whose path is short enough for a socket (107 bytes in all)."""
+    with tempfile.TemporaryDirectory(prefix="b") as name:
+        yield Path(name)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = terminalreporter.stats.get("skipped", [])
+    if skipped:
+        terminalreporter.section("NOT TESTED HERE", sep="!", red=True)
+        for report in skipped:
+            terminalreporter.line(f"{report.nodeid}: {report.longrepr[2] if report.longrepr else ''}")

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline import journal as journal_module
+from pipeline.journal import Journal, JournalReader
+from pipeline.wire import Report
+
+
+def report(what: str = "aired", utterance: str = "u") -> Report:
+    return Report(seq=0, what=what, utterance=utterance, frame=1, sample=1920, wall_s=0.0)
+
+
+def test_a_follower_reads_each_report_once(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.open()
+    reader = JournalReader(tmp_path)
+    journal.append(report(utterance="a"))
+    assert [r.utterance for r in reader.read()] == ["a"]
+    assert reader.read() == []
+    journal.append(report(utterance="b"))
+    assert [(r.seq, r.utterance) for r in reader.read()] == [(2, "b")]
+
+
+def test_numbers_rise_over_restarts_and_a_torn_line_is_skipped(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.open()
+    journal.append(report())
+    journal.close()
+    path = next(tmp_path.glob("*.jsonl"))
+    path.write_bytes(path.read_bytes() + b'{"type":"Report","seq":2,"wh')
+    again = Journal(tmp_path)
+    again.open()
+    assert again.append(report(utterance="next")).seq == 2
+    assert [r.utterance for r in JournalReader(tmp_path, after_seq=1).read()] == ["next"]
+
+
+def test_a_restart_without_reports_keeps_the_number(tmp_path: Path) -> None:
+    for _ in range(3):
+        journal = Journal(tmp_path)
+        journal.open()
+        journal.close()
+    last = Journal(tmp_path)
+    last.open()
+    assert last.append(report()).seq == 1
+
+
+def test_a_follower_crosses_files_and_starts_after_what_it_knows(tmp_path: Path) -> None:
+    journal_module.FILE_MAX_BYTES, kept = 400, journal_module.FILE_MAX_BYTES
+    try:
+        journal = Journal(tmp_path)
+        journal.open()
+        reader = JournalReader(tmp_path)
+        for n in range(60):
+            journal.append(report(utterance=str(n)))
+            assert [r.utterance for r in reader.read()] == [str(n)]
+    finally:
+        journal_module.FILE_MAX_BYTES = kept
+    assert len(list(tmp_path.glob("*.jsonl"))) == journal_module.KEEP_FILES
+    assert [r.seq for r in JournalReader(tmp_path, after_seq=57).read()] == [58, 59, 60]
