@@ -283,6 +283,7 @@ def decode(data: bytes | memoryview, expect: type[T]) -> T:
 def decode_any(data: bytes | memoryview) -> Message:
     """Read one message of any type; WireError when it is none of ours."""
     try:
-        return _decoder.decode(data)
+        message: Message = _decoder.decode(data)
     except msgspec.MsgspecError as error:
         raise WireError(f"not a message ({len(data)} bytes): {error}") from error
+    return message

@@ -1,0 +1,59 @@
+"""The entry of every child process: its section comes down the lifeline, then its work begins.
+
+Started as `python -m broadcaster.child KIND NAME` with the lifeline as standard input. It imports
+nothing but what its kind needs: a pusher must stay small.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import importlib
+import os
+import signal
+import sys
+
+import msgspec
+
+from pipeline.errors import BroadcasterError
+from pipeline.lifeline import Lifeline, LineClosed
+
+KINDS = {
+    "director": "broadcaster.director:DirectorSpec",
+    "engine": "pipeline.worker:WorkerSpec",
+    "playout": "streams.playout:PlayoutSpec",
+    "pusher": "streams.pusher:PusherSpec",
+}
+"""What each kind is told; its `run(spec, lifeline)` stands in the same module."""
+
+LOGS_BY_NOTES = ("pusher",)  # too small for a logging library of its own
+
+
+def main() -> int:
+    kind, name = sys.argv[1:3]
+    faulthandler.register(signal.SIGUSR1, all_threads=True)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor orders the shutdown
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        lifeline = Lifeline.of_child()
+        section = lifeline.spec()
+    except LineClosed as error:
+        print(f"{name}: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    if kind not in LOGS_BY_NOTES:
+        from broadcaster.log import configure  # a pusher carries no logging library
+
+        configure(name, verbose=bool(os.environ.get("BROADCASTER_VERBOSE")))
+    module_name, _, spec_name = KINDS[kind].partition(":")
+    module = importlib.import_module(module_name)
+    try:
+        module.run(msgspec.convert(section.spec, getattr(module, spec_name)), lifeline)
+    except LineClosed:
+        return 1
+    except BroadcasterError as error:
+        lifeline.note("error", "child.failed", error=str(error), kind=type(error).__name__)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,147 @@
+"""The command line. Each command loads what it needs when it runs, so that `--help` is instant."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pipeline.errors import BroadcasterError, ConfigError
+
+app = typer.Typer(help="Keep a live channel on air with a talking avatar.", no_args_is_help=True, add_completion=False)
+config_app = typer.Typer(help="Look at a configuration.", no_args_is_help=True)
+app.add_typer(config_app, name="config")
+
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="The room's configuration file.")]
+RoomOption = Annotated[str | None, typer.Option("--room", help="The room's name, with --redis.")]
+RedisOption = Annotated[str | None, typer.Option("--redis", help="The room's Redis, as redis://HOST:PORT/DB.")]
+VerboseOption = Annotated[bool, typer.Option("--verbose", help="Log more.")]
+
+
+@app.command()
+def run(
+    config: Annotated[Path, typer.Argument(help="Configuration file.")],
+    seconds: Annotated[float | None, typer.Option(min=1, help="Stop by itself after so long on air.")] = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Go on air, and stay there until told to stop."""
+    from broadcaster import checks, children, log, room
+    from broadcaster.config import load
+    from broadcaster.notify import Notifier
+    from broadcaster.supervisor import Supervisor
+    from pipeline.clock import RealClock
+
+    loaded = load(config)
+    checks.check(loaded, str(config))
+    log.configure("supervisor", verbose)
+    with room.held(loaded) as runtime_dir:
+        plans = children.plan(loaded, runtime_dir)
+        raise typer.Exit(Supervisor(plans, RealClock(), Notifier(), seconds).run())
+
+
+@app.command()
+def demo(
+    seconds: Annotated[float | None, typer.Option(min=5, help="Stop by itself after so long on air.")] = None,
+    out: Annotated[Path, typer.Option(help="Directory for the recording.")] = Path("out"),
+) -> None:
+    """Go on air on this machine alone: a presenter, a script, three viewers' answers, a recording."""
+    from broadcaster.demo import Demo
+
+    raise typer.Exit(Demo(out, seconds).run())
+
+
+@config_app.command("check")
+def config_check(config: Annotated[Path, typer.Argument(help="Configuration file.")]) -> None:
+    """Say whether a configuration can go on air, or what is wrong with it."""
+    from broadcaster import checks
+    from broadcaster.config import load
+
+    loaded = load(config)
+    for line in checks.check(loaded, str(config)):
+        typer.echo(line)
+    typer.echo(f"{config}: good")
+
+
+@app.command()
+def status(
+    config: ConfigOption = None,
+    room: RoomOption = None,
+    redis: RedisOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """How a room is: what is on air, what waits, how its processes and outputs are."""
+    from broadcaster.report import describe
+
+    facts = _client(config, room, redis).status()
+    if facts is None:
+        raise ConfigError("the room is not on air: nobody has reported in the last 10 s")
+    typer.echo(json.dumps(facts, indent=2) if as_json else describe(facts))
+
+
+@app.command()
+def say(
+    text: Annotated[str, typer.Argument(help="What to say.")],
+    config: ConfigOption = None,
+    room: RoomOption = None,
+    redis: RedisOption = None,
+    lane: Annotated[str | None, typer.Option(help="live | command | reply | scheduled | script")] = None,
+    mode: Annotated[str | None, typer.Option(help="append | insert | now")] = None,
+    identity: Annotated[str | None, typer.Option("--id", help="The same id is said once only.")] = None,
+    ttl: Annotated[float | None, typer.Option(min=0, help="Seconds until it is stale.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Return when it was aired.")] = False,
+) -> None:
+    """Push words to a room."""
+    client = _client(config, room, redis)
+    since = client.newest_event()
+    pushed = client.say(text, lane=lane, mode=mode, id=identity, ttl_s=ttl)
+    typer.echo(pushed)
+    if wait:
+        ended = client.wait(pushed, since)
+        if ended is None or ended["event"] not in ("utterance.aired", "utterance.duplicate"):
+            raise ConfigError(f"{pushed}: {ended['event'] if ended else 'no answer'} {(ended or {}).get('reason', '')}")
+        typer.echo(ended["event"].removeprefix("utterance."))
+
+
+@app.command()
+def ingest(
+    url: Annotated[str, typer.Argument(help="Where to listen, as rtmp://127.0.0.1:1935/live/key")],
+    out: Annotated[Path, typer.Argument(help="The MP4 to write; later sessions get a number.")],
+) -> None:
+    """Receive RTMP publishers on this machine, one file per session: for trying things out."""
+    from broadcaster import log
+    from streams.ingest import run as receive
+
+    log.configure("ingest")
+    receive(url, out)
+
+
+def _client(config: Path | None, room: str | None, redis: str | None) -> Any:
+    from broadcaster.client import Client
+
+    if config is not None and room is None and redis is None:
+        from broadcaster import room as rooms
+        from broadcaster.config import load
+
+        loaded = load(config)
+        return Client(loaded.room, rooms.redis_of(loaded))
+    if config is None and room is not None and redis is not None:
+        return Client(room, redis)
+    raise ConfigError("say which room: either --config FILE, or --room NAME with --redis URL")
+
+
+def main() -> None:
+    """The program. Our own errors are one clear line each and exit status 2."""
+    try:
+        app()
+    except BroadcasterError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

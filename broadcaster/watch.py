@@ -1,0 +1,56 @@
+"""When a child counts as hung, and when a dead one is started again. Pure: no process, no clock."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+BACK_OFF_S = (0.0, 0.1, 0.3, 1.0, 2.0, 5.0)  # the first restart is at once; then a crash loop slows down
+HEALTHY_S = 30.0  # a child that ran this long has earned an immediate restart again
+STEP_MEMORY = 500  # steps whose lengths are remembered for the p99
+HANG_FACTOR = 3.0  # times p99: a step longer than that is a hang, where that exceeds the phase's deadline
+UNKNOWN_PHASE_S = 10.0
+
+
+@dataclass(slots=True)
+class Progress:
+    """What is known of one child's progress; the supervisor feeds it beats. Times: seconds, monotonic."""
+
+    started_s: float
+    beat_s: float
+    phase: str = "loading"
+    busy: bool = False
+    _steps: deque[float] = field(default_factory=lambda: deque(maxlen=STEP_MEMORY))
+
+    def beat(self, now_s: float, phase: str, busy: bool) -> None:
+        if self.busy and not busy:
+            self._steps.append(now_s - self.beat_s)
+        self.beat_s, self.phase, self.busy = now_s, phase, busy
+
+    def deadline_s(self, phases: Mapping[str, float]) -> float:
+        """How old the last beat may be now."""
+        limit = phases.get(self.phase, UNKNOWN_PHASE_S)
+        if self.busy and len(self._steps) >= 20:
+            longest = sorted(self._steps)[int(len(self._steps) * 0.99)]
+            return max(limit, HANG_FACTOR * longest)
+        return limit
+
+    def overdue_s(self, now_s: float, phases: Mapping[str, float]) -> float:
+        """Seconds past the deadline; ≤ 0 while all is well."""
+        return now_s - self.beat_s - self.deadline_s(phases)
+
+
+@dataclass(slots=True)
+class BackOff:
+    """How long to wait before the next start."""
+
+    failures: int = 0
+
+    def after_death(self, ran_s: float) -> float:
+        """Seconds to wait, given how long the child ran."""
+        if ran_s >= HEALTHY_S:
+            self.failures = 0
+        wait_s = BACK_OFF_S[min(self.failures, len(BACK_OFF_S) - 1)]
+        self.failures += 1
+        return wait_s

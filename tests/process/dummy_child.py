@@ -1,0 +1,49 @@
+"""A child that does nothing but what a test asks of it: `python -m tests.process.dummy_child DIR BEHAVIOUR`."""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+import select
+import signal
+import sys
+import time
+from pathlib import Path
+
+from pipeline.lifeline import Lifeline, LineClosed
+from pipeline.wire import Drain, Status
+
+
+def main() -> int:
+    directory, behaviour = Path(sys.argv[1]), sys.argv[2]
+    faulthandler.register(signal.SIGUSR1, file=(directory / "stacks").open("w"))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    line = Lifeline.of_child()
+    name = line.spec().child
+    beats = 0
+    while True:
+        select.select([line], [], [], 0.05)
+        try:
+            messages = line.poll()
+        except LineClosed:
+            return 1
+        for message in messages:
+            if isinstance(message, Status):
+                part = directory / f"status.{os.getpid()}"
+                part.write_text(json.dumps(message.facts))
+                part.replace(directory / "status.json")
+            if isinstance(message, Drain):
+                with (directory / "drained").open("a") as file:
+                    file.write(f"{name}\n")
+                if behaviour != "stubborn":
+                    return 0
+        beats += 1
+        line.beat("ready", encoded=min(beats, 5) if behaviour == "starve" else beats)
+        if behaviour == "hang" and not (directory / "hung").exists():
+            (directory / "hung").touch()
+            time.sleep(3600)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

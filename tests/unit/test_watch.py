@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from broadcaster.watch import BACK_OFF_S, HEALTHY_S, BackOff, Progress
+
+PHASES = {"loading": 60.0, "ready": 2.5}
+
+
+def test_each_phase_has_its_own_deadline() -> None:
+    progress = Progress(started_s=0, beat_s=0)
+    assert progress.overdue_s(59, PHASES) < 0 < progress.overdue_s(61, PHASES)
+    progress.beat(61, "ready", busy=False)
+    assert progress.overdue_s(63, PHASES) < 0 < progress.overdue_s(64, PHASES)
+
+
+def test_waiting_for_demand_is_progress_but_an_outstanding_step_is_judged_by_its_peers() -> None:
+    progress = Progress(started_s=0, beat_s=0)
+    now = 0.0
+    for _ in range(30):
+        progress.beat(now, "ready", busy=True)
+        now += 1.2  # a 14B step
+        progress.beat(now, "ready", busy=False)
+    progress.beat(now, "ready", busy=True)
+    assert progress.overdue_s(now + 3.5, PHASES) < 0 < progress.overdue_s(now + 3.7, PHASES)
+
+
+def test_short_steps_do_not_shorten_the_deadline() -> None:
+    progress = Progress(started_s=0, beat_s=0)
+    for n in range(100):
+        progress.beat(n * 0.2, "ready", busy=bool(n % 2))
+    assert progress.deadline_s(PHASES) == 2.5
+
+
+def test_an_unknown_phase_is_not_for_ever() -> None:
+    progress = Progress(started_s=0, beat_s=0)
+    progress.beat(0, "dreaming", busy=False)
+    assert progress.overdue_s(11, PHASES) > 0
+
+
+def test_the_first_restart_is_at_once_and_a_crash_loop_slows_down_and_never_ends() -> None:
+    back_off = BackOff()
+    waits = [back_off.after_death(0.1) for _ in range(10)]
+    assert waits[0] == 0.0 and waits == sorted(waits) and waits[-1] == BACK_OFF_S[-1]
+
+
+def test_a_healthy_run_earns_an_immediate_restart_again() -> None:
+    back_off = BackOff()
+    for _ in range(10):
+        back_off.after_death(0.1)
+    assert back_off.after_death(HEALTHY_S) == 0.0
