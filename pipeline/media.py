@@ -88,5 +88,6 @@ class Position(msgspec.Struct, frozen=True, array_like=True):
     sentence: int
     samples: int
 
+
 ENDS = (UTTERANCE_END, SENTENCE_END)
 """Kinds that lie one sample after their sound: such a mark belongs to the hop that holds the sample before it."""

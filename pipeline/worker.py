@@ -330,6 +330,7 @@ class Worker:
             rtf=round(self._render_ns / media_ns, 3),
             epoch=self._epoch,
             hop_frames=self._format.hop_frames,
+            speech_waits=self._speech is not None,
         )
 
     # ── what outlives the process ────────────────────────────────────────────────────────────────

@@ -1,0 +1,250 @@
+"""An avatar: one picture fitted to the size on air, and the points of its face.
+
+In: a picture file and, beside it, `<stem>.json` with the points. Out: `Avatar`, a value; `digest`
+tells two of them apart. It warps nothing and knows no engine. AvatarError says what is wrong with a
+file and what would be right.
+
+Whatever a picture file holds becomes 8-bit RGB: EXIF rotation is applied, greyscale, palette, CMYK and
+16 bit are converted, transparency is laid over light grey, of an animation the first frame is taken.
+Points are pixels of the upright picture, x right, y down; "left" is the picture's left.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import msgspec
+import numpy as np
+from PIL import Image, ImageOps
+
+from pipeline.arrays import Picture
+from pipeline.errors import AvatarError
+
+SHIPPED = Path(__file__).parents[1] / "configs" / "avatars" / "host.png"
+SCHEMA = 1  #: version of the points file
+SMALLEST_PX = 64  #: a side of a picture below this shows no face
+SMALLEST_MOUTH_PX = 12.0  #: mouth width on air below which nothing can be seen to open
+LARGEST_SIDE_PX = 4096  #: of the size on air; H.264 level 5.1 ends here
+UNDER_TRANSPARENCY = (224, 224, 224)  #: RGB, a plain studio wall
+
+Point: TypeAlias = tuple[float, float]
+
+
+class Mouth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Corners, and the middle of the lips' outer and inner lines; inner ones equal when it is closed."""
+
+    left: Point
+    right: Point
+    upper_out: Point
+    upper_in: Point
+    lower_in: Point
+    lower_out: Point
+
+
+class Eye(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Corners, the middle of the lids' edges, and the iris."""
+
+    left: Point
+    right: Point
+    upper: Point
+    lower: Point
+    iris: Point
+    iris_radius: float
+
+
+class Points(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"version": "schema"}):
+    """The points file. eyes, brows: the picture's left one first. face, head: outlines (head with hair)."""
+
+    version: int
+    picture: str
+    size: tuple[int, int]
+    mouth: Mouth
+    eyes: tuple[Eye, Eye]
+    brows: tuple[list[Point], list[Point]]
+    nose: Point
+    chin: Point
+    face: list[Point]
+    head: list[Point]
+    shoulders_y: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Avatar:
+    """picture: uint8 [H, W, 3] RGB, read-only, of exactly `size`. points: in its pixels; None without a points file."""
+
+    name: str
+    picture: Picture
+    points: Points | None
+    size: tuple[int, int]  # width, height
+    digest: str  # sha256 of picture, points and size
+
+
+def load_avatar(image: Path | None, size: tuple[int, int]) -> Avatar:
+    """Read a picture (None: the shipped presenter) and cover `size` (width, height, both even) with it.
+
+    AvatarError when the file is missing, is no picture, is too small, or its points are wrong. A
+    picture without a points file is not an error here: `points` is None, and `need_points` says so.
+    """
+    width, height = size
+    if width % 2 or height % 2 or not all(SMALLEST_PX <= side <= LARGEST_SIDE_PX for side in size):
+        raise AvatarError(f"avatar size {width}x{height}: both sides must be even, {SMALLEST_PX} to {LARGEST_SIDE_PX}")
+    path = image or SHIPPED
+    whole = _read_picture(path)
+    points = _read_points(path, whole.size)
+    scale, x, y = _window(whole.size, size, points)
+    box = (x / scale, y / scale, (x + width) / scale, (y + height) / scale)
+    picture = np.asarray(whole.resize(size, Image.Resampling.LANCZOS, box=box))
+    picture.flags.writeable = False
+    if points is not None:
+        points = _fitted(points, scale, x, y, size)
+        _check_inside(points, size, f"{points_path(path)}: after fitting to {width}x{height}")
+    return Avatar(path.stem, picture, points, size, _digest(picture, points))
+
+
+def need_points(avatar: Avatar) -> Points:
+    """The avatar's points; AvatarError when it has none."""
+    if avatar.points is None:
+        raise AvatarError(
+            f"{avatar.name}: no points file {avatar.name}.json beside the picture; it must hold {_CONTENT} "
+            "(pixels of the picture, as in configs/avatars/host.json)"
+        )
+    return avatar.points
+
+
+def points_path(picture: Path) -> Path:
+    """Where the points of a picture are."""
+    return picture.with_suffix(".json")
+
+
+_CONTENT = "schema, picture, size, mouth, eyes, brows, nose, chin, face, head and shoulders_y"
+
+
+def _read_picture(path: Path) -> Image.Image:
+    if not path.is_file():
+        raise AvatarError(f"{path}: no such picture")
+    try:
+        with Image.open(path) as opened:
+            opened.load()
+            picture = _as_rgb(ImageOps.exif_transpose(opened))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise AvatarError(f"{path}: not a picture that can be read ({error}); PNG, JPEG and WebP can") from error
+    if min(picture.size) < SMALLEST_PX:
+        raise AvatarError(
+            f"{path}: {picture.width}x{picture.height} is too small; {SMALLEST_PX} pixels a side at least"
+        )
+    return picture
+
+
+def _as_rgb(picture: Image.Image) -> Image.Image:
+    if picture.mode.startswith("I") or picture.mode == "F":
+        values = np.asarray(picture, np.float64)
+        top = 65535.0 if values.max(initial=0) > 255 else 255.0
+        return Image.fromarray(np.clip(values * (255 / top), 0, 255).astype(np.uint8)).convert("RGB")
+    if picture.has_transparency_data:
+        clear = picture.convert("RGBA")
+        ground = Image.new("RGBA", clear.size, (*UNDER_TRANSPARENCY, 255))
+        return Image.alpha_composite(ground, clear).convert("RGB")
+    return picture.convert("RGB")
+
+
+def _read_points(picture: Path, size: tuple[int, int]) -> Points | None:
+    path = points_path(picture)
+    if not path.is_file():
+        return None
+    try:
+        points = msgspec.json.decode(path.read_bytes(), type=Points)
+    except (OSError, ValueError) as error:  # msgspec's errors are ValueErrors and name the place
+        raise AvatarError(f"{path}: {error}; it must hold {_CONTENT}") from error
+    if points.version != SCHEMA:
+        raise AvatarError(f"{path}: schema {points.version}; this version reads schema {SCHEMA}")
+    if points.size != size:
+        was, now = "x".join(map(str, points.size)), "x".join(map(str, size))
+        raise AvatarError(f"{path}: made for a picture of {was}, but {picture.name} has {now}")
+    _check_inside(points, size, str(path))
+    _check_order(points, str(path))
+    return points
+
+
+def _named_points(points: Points) -> Iterator[tuple[str, Point]]:
+    for name in Mouth.__struct_fields__:
+        yield f"mouth.{name}", getattr(points.mouth, name)
+    for index, eye in enumerate(points.eyes):
+        for name in ("left", "right", "upper", "lower", "iris"):
+            yield f"eyes[{index}].{name}", getattr(eye, name)
+    for index, brow in enumerate(points.brows):
+        yield from ((f"brows[{index}][{i}]", point) for i, point in enumerate(brow))
+    yield "nose", points.nose
+    yield "chin", points.chin
+
+
+def _check_inside(points: Points, size: tuple[int, int], where: str) -> None:
+    for name, (x, y) in _named_points(points):
+        if not (0 <= x <= size[0] and 0 <= y <= size[1]):
+            raise AvatarError(f"{where}: {name} ({x:g}, {y:g}) lies outside the picture ({size[0]}x{size[1]})")
+    width = points.mouth.right[0] - points.mouth.left[0]
+    if width < SMALLEST_MOUTH_PX:
+        raise AvatarError(f"{where}: the mouth is {width:.0f} pixels wide; {SMALLEST_MOUTH_PX:.0f} at least")
+
+
+def _check_order(points: Points, where: str) -> None:
+    mouth, (one, other) = points.mouth, points.eyes
+    rows = [mouth.upper_out[1], mouth.upper_in[1], mouth.lower_in[1], mouth.lower_out[1]]
+    wrong = {
+        "mouth: upper_out, upper_in, lower_in, lower_out must follow each other downwards": rows != sorted(rows),
+        "eyes: the picture's left one comes first": one.iris[0] >= other.iris[0],
+        "eyes: left must be left of right, upper above lower, iris_radius positive": any(
+            e.left[0] >= e.right[0] or e.upper[1] >= e.lower[1] or e.iris_radius <= 0 for e in points.eyes
+        ),
+        "nose must lie above the mouth and the mouth above the chin": not points.nose[1] < rows[1] < points.chin[1],
+        "brows: two points each at least": min(len(brow) for brow in points.brows) < 2,
+        "face and head: three points each at least": min(len(points.face), len(points.head)) < 3,
+    }
+    for text, is_wrong in wrong.items():
+        if is_wrong:
+            raise AvatarError(f"{where}: {text}")
+
+
+def _window(whole: tuple[int, int], size: tuple[int, int], points: Points | None) -> tuple[float, float, float]:
+    """Scale and the top left corner of the part that is shown, in scaled pixels; the head stays inside."""
+    scale = max(size[0] / whole[0], size[1] / whole[1])
+    spare = [max(0.0, whole[axis] * scale - size[axis]) for axis in (0, 1)]
+    x, y = spare[0] / 2, spare[1] / 2
+    if points is not None:
+        x = points.nose[0] * scale - size[0] / 2
+        y = min(y, min(point[1] for point in points.head) * scale)
+    return scale, min(max(x, 0.0), spare[0]), min(max(y, 0.0), spare[1])
+
+
+def _fitted(points: Points, scale: float, x: float, y: float, size: tuple[int, int]) -> Points:
+    def move(point: Point) -> Point:
+        return (point[0] * scale - x, point[1] * scale - y)
+
+    mouth = Mouth(*(move(getattr(points.mouth, name)) for name in Mouth.__struct_fields__))
+    eyes = [
+        Eye(move(e.left), move(e.right), move(e.upper), move(e.lower), move(e.iris), e.iris_radius * scale)
+        for e in points.eyes
+    ]
+    return Points(
+        version=points.version,
+        picture=points.picture,
+        size=size,
+        mouth=mouth,
+        eyes=(eyes[0], eyes[1]),
+        brows=([move(p) for p in points.brows[0]], [move(p) for p in points.brows[1]]),
+        nose=move(points.nose),
+        chin=move(points.chin),
+        face=[move(p) for p in points.face],
+        head=[move(p) for p in points.head],
+        shoulders_y=points.shoulders_y * scale - y,
+    )
+
+
+def _digest(picture: Picture, points: Points | None) -> str:
+    digest = hashlib.sha256(f"avatar {SCHEMA} {picture.shape}".encode())
+    digest.update(np.ascontiguousarray(picture).data)
+    digest.update(msgspec.json.encode(points))
+    return digest.hexdigest()

@@ -1,0 +1,137 @@
+"""A real broadcaster on air for tests and benchmarks: started as a user would, watched from outside."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from broadcaster.client import Client
+from broadcaster.config import load
+from broadcaster.room import redis_of
+from pipeline.errors import RedisDown
+
+ROOT = Path(__file__).parents[1]
+
+
+def until(condition: Callable[[], object], timeout_s: float = 30.0, what: str = "") -> None:
+    """Wait for a condition; AssertionError when it never came true."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, f"never came true in {timeout_s} s: {what or condition}"
+        time.sleep(0.02)
+
+
+class Station:
+    """`broadcaster run` in a directory of its own."""
+
+    def __init__(self, directory: Path, **config: Any) -> None:
+        self.directory = directory
+        self.config_path = directory / "room.yaml"
+        tree = {
+            "room": "test",
+            "state_dir": str(directory / "var"),
+            "voice": {"chain": ["espeak"], "name": "en"},
+            "control": {"listen": "127.0.0.1:0"},
+            **config,
+        }
+        self.config_path.write_text(yaml.safe_dump(tree))
+        self.log_path = directory / "log"
+        self.process: subprocess.Popen[bytes] | None = None
+        self._client: Client | None = None
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "broadcaster.cli", "run", str(self.config_path)],
+            cwd=ROOT,
+            env={key: value for key, value in os.environ.items() if key != "RUNTIME_DIRECTORY"},
+            stdin=subprocess.DEVNULL,
+            stderr=self.log_path.open("a"),
+        )
+
+    @property
+    def client(self) -> Client:
+        if self._client is None:
+            config = load(self.config_path)
+            self._client = Client(config.room, redis_of(config))
+        return self._client
+
+    def status(self) -> dict[str, Any]:
+        with contextlib.suppress(RedisDown):
+            return self.client.status() or {}
+        return {}
+
+    def child(self, name: str) -> dict[str, Any]:
+        return dict(self.status().get("children", {}).get(name, {}))
+
+    def facts(self, name: str) -> dict[str, Any]:
+        return dict(self.child(name).get("facts", {}))
+
+    def pids(self) -> Mapping[str, int]:
+        return {name: child["pid"] for name, child in self.status().get("children", {}).items() if child["pid"]}
+
+    def kill(self, name: str, number: int = signal.SIGKILL) -> int:
+        """Signal a child; returns the pid it had."""
+        pid = self.pids()[name]
+        os.kill(pid, number)
+        return pid
+
+    def is_live(self) -> bool:
+        """All outputs are live and the engine's pictures are on air."""
+        playout = self.facts("playout")
+        outputs = playout.get("outputs", {})
+        return playout.get("source") == "live" and all(output["state"] == "live" for output in outputs.values())
+
+    def wait_live(self, timeout_s: float = 40.0) -> None:
+        until(self.is_live, timeout_s, f"live; log:\n{self.tail()}")
+
+    def events(self, since: str = "0") -> list[dict[str, str]]:
+        """All events so far."""
+        return list(self.client.events(since, timeout_s=0.01))
+
+    def aired(self) -> list[str]:
+        return [event["id"] for event in self.events() if event["event"] == "utterance.aired"]
+
+    def log(self) -> list[dict[str, Any]]:
+        lines = self.log_path.read_text(errors="replace").splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+    def tail(self) -> str:
+        return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-40:])
+
+    def stop(self) -> int:
+        """Ask it to end in good order; returns its exit status."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+        if self.process is None:
+            return 0
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            return self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+
+
+@contextlib.contextmanager
+def on_air(directory: Path, **config: Any) -> Iterator[Station]:
+    """A station that is live when the block begins, and stopped when it ends."""
+    station = Station(directory, **config)
+    station.start()
+    try:
+        station.wait_live()
+        yield station
+    finally:
+        station.stop()

@@ -1,0 +1,78 @@
+"""configs/reference.yaml says everything there is to say: each key, with its true default."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from broadcaster.config import SECTIONS, Config, parse
+
+ROOT = Path(__file__).parents[2]
+REFERENCE = ROOT / "configs" / "reference.yaml"
+DEFAULT = re.compile(r"Default: (\[.*?\]|\"[^\"]*\"|[^\s,]+?)[.,]?(?=\s|$)")
+KEY = re.compile(r"^( *)(?:- )?([a-z_]+):")
+REQUIRED = {"room", "script.file", "outputs.name", "outputs.url"}
+SPOKEN = {"state_dir", "redis", "avatar.image", "script", "outputs"}  # defaults that take a sentence
+
+
+def schema() -> dict[str, Any]:
+    """Dotted key → default, for every key of the configuration."""
+    keys: dict[str, Any] = {}
+    for name, field in Config.model_fields.items():
+        section = SECTIONS.get(name)
+        if section is None or name in ("script", "outputs"):
+            keys[name] = field.default
+        if section is not None:
+            keys |= {f"{name}.{inner}": value.default for inner, value in section.model_fields.items()}
+    return keys
+
+
+def documented() -> Iterator[tuple[str, str]]:
+    """Dotted key and the comment above it, for every key of the file."""
+    comment: list[str] = []
+    section = ""
+    for line in REFERENCE.read_text(encoding="utf-8").splitlines():
+        if line.lstrip().startswith("#"):
+            comment.append(line.strip(" #"))
+        elif match := KEY.match(line):
+            if not match[1] and "-" not in line.partition(":")[0]:
+                section = match[2]
+                yield section, " ".join(comment)
+            else:
+                yield f"{section}.{match[2]}", " ".join(comment)
+            comment = []
+
+
+def test_every_key_is_documented_and_no_other() -> None:
+    sections = set(SECTIONS) - {"script", "outputs"}
+    assert {key for key, _ in documented()} - sections == set(schema())
+
+
+@pytest.mark.parametrize(("key", "comment"), list(dict(documented()).items()))
+def test_the_default_is_the_one_written(key: str, comment: str) -> None:
+    comments = [text for name, text in documented() if name == key and text]
+    if key in REQUIRED:
+        assert any("Required" in text for text in comments)
+    elif key in SPOKEN:
+        assert any("Default" in text or "Left out" in text for text in comments)
+    elif key in schema():
+        written = next(match[1] for text in comments if (match := DEFAULT.search(text)))
+        default = schema()[key]
+        assert yaml.safe_load(written) == (list(default) if isinstance(default, tuple) else default)
+
+
+def test_the_reference_is_itself_a_configuration() -> None:
+    parse(yaml.safe_load(REFERENCE.read_text(encoding="utf-8")), "reference.yaml")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_preset_is_a_configuration(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("STREAM_KEY", "DEMO_PORT", "DEMO_STATE_DIR"):
+        monkeypatch.setenv(name, "1935")
+    made = parse(yaml.safe_load(path.read_text(encoding="utf-8")), path.name)
+    assert made.script is None or (ROOT / made.script.file).exists()

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+import structlog
+
+from broadcaster import children, log, redis_server, room
+from broadcaster.config import Config, parse
+from broadcaster.notify import Notifier
+from pipeline.errors import ConfigError
+
+KEY = "sk_live_77aa"
+
+
+@pytest.fixture
+def config(tmp_path: Path, short_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(short_dir / "run"))
+    return parse(
+        {
+            "room": "shop",
+            "state_dir": str(tmp_path / "var"),
+            "outputs": [{"name": "main", "url": f"rtmp://h/live/{KEY}"}, {"name": "a", "url": "file:x/a.mp4"}],
+        },
+        "c.yaml",
+    )
+
+
+def test_a_held_room_is_private_and_can_be_found(config: Config) -> None:
+    with room.held(config) as runtime_dir:
+        assert stat.S_IMODE(runtime_dir.stat().st_mode) == 0o700
+        record = config.state_dir / room.RECORD
+        assert json.loads(record.read_text())["pid"] == os.getpid()
+        assert room.redis_of(config) == redis_server.url(runtime_dir)
+    assert not record.exists()
+
+
+def test_a_room_is_held_once(config: Config) -> None:
+    with room.held(config), pytest.raises(ConfigError, match="another broadcaster"), room.held(config):
+        pass
+
+
+def test_a_runtime_directory_that_is_too_long_is_refused(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNTIME_DIRECTORY", "/tmp/" + "x" * 100)
+    with pytest.raises(ConfigError, match="too long"), room.held(config):
+        pass
+
+
+def test_the_plan_has_a_child_for_each_part_and_no_key_in_argv(config: Config, short_dir: Path) -> None:
+    plans = children.plan(config, short_dir)
+    assert [p.name for p in plans] == ["director", "engine-portrait", "playout", "pusher-main", "pusher-a", "redis"]
+    assert not any(KEY in argument for p in plans for argument in p.command)
+    assert plans[3].spec["url"].endswith(KEY)
+    assert [p.stage for p in plans] == sorted(p.stage for p in plans)
+
+
+def test_a_configured_redis_is_not_embedded(short_dir: Path) -> None:
+    config = parse({"room": "shop", "redis": "redis://127.0.0.1:1/0"}, "c.yaml")
+    plans = children.plan(config, short_dir)
+    assert "redis" not in {p.kind for p in plans} and plans[0].spec["redis_url"] == "redis://127.0.0.1:1/0"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"cannot open rtmp://live.example.com/app/{KEY}?sign={KEY}",
+        f"[f=data:rw_timeout=2]rtmps://live.example.com:443/app/{KEY}: Broken pipe",
+        f"redis://:{KEY}@cache.example.com:6379/0 refused",
+    ],
+)
+def test_a_url_in_a_log_line_loses_its_secret(text: str) -> None:
+    event = log.redact(None, "info", {"reason": text, "event": "output.lost"})
+    assert KEY not in event["reason"] and "example.com" in event["reason"]
+
+
+def test_log_lines_are_json_with_an_owner(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure("playout")
+    structlog.get_logger().info("programme.live", engine="portrait")
+    line = json.loads(capsys.readouterr().err.splitlines()[-1])
+    assert line["owner"] == "playout" and line["event"] == "programme.live" and line["level"] == "info"
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+
+
+def test_without_systemd_nobody_is_told() -> None:
+    assert Notifier("").send(READY=1) is False
+    assert Notifier("/nowhere/notify").send(READY=1) is False
