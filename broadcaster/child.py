@@ -11,6 +11,7 @@ import importlib
 import os
 import signal
 import sys
+import traceback
 
 import msgspec
 
@@ -25,6 +26,7 @@ KINDS = {
 }
 """What each kind is told; its `run(spec, lifeline)` stands in the same module."""
 
+TRACE_FRAMES = 12  # the innermost ones
 LOGS_BY_NOTES = ("pusher",)  # too small for a logging library of its own
 
 
@@ -50,7 +52,11 @@ def main() -> int:
     except LineClosed:
         return 1
     except BroadcasterError as error:
-        lifeline.note("error", "child.failed", error=str(error), kind=type(error).__name__)
+        lifeline.note("error", "child.failed", reason=str(error), error=type(error).__name__)
+        return 1
+    except Exception as error:
+        # The one place where anything may end: the traceback goes up whole, the supervisor starts us again.
+        lifeline.note("error", "child.crashed", reason=traceback.format_exc(limit=-TRACE_FRAMES), error=repr(error))
         return 1
     return 0
 

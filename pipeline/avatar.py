@@ -29,6 +29,7 @@ SCHEMA = 1  #: version of the points file
 SMALLEST_PX = 64  #: a side of a picture below this shows no face
 SMALLEST_MOUTH_PX = 12.0  #: mouth width on air below which nothing can be seen to open
 LARGEST_SIDE_PX = 4096  #: of the size on air; H.264 level 5.1 ends here
+UNDER_CHIN = 0.12  #: of the height: room below the chin when not all of the head fits
 UNDER_TRANSPARENCY = (224, 224, 224)  #: RGB, a plain studio wall
 
 Point: TypeAlias = tuple[float, float]
@@ -209,13 +210,14 @@ def _check_order(points: Points, where: str) -> None:
 
 
 def _window(whole: tuple[int, int], size: tuple[int, int], points: Points | None) -> tuple[float, float, float]:
-    """Scale and the top left corner of the part that is shown, in scaled pixels; the head stays inside."""
+    """Scale and the top left corner of the part that is shown, in scaled pixels; face before hair stays inside."""
     scale = max(size[0] / whole[0], size[1] / whole[1])
     spare = [max(0.0, whole[axis] * scale - size[axis]) for axis in (0, 1)]
     x, y = spare[0] / 2, spare[1] / 2
     if points is not None:
         x = points.nose[0] * scale - size[0] / 2
         y = min(y, min(point[1] for point in points.head) * scale)
+        y = max(y, points.chin[1] * scale + UNDER_CHIN * size[1] - size[1])
     return scale, min(max(x, 0.0), spare[0]), min(max(y, 0.0), spare[1])
 
 

@@ -22,7 +22,7 @@ MotionState: TypeAlias = Any
 """Immutable, opaque to all but the engine that made it."""
 
 ENGINES: Mapping[str, str] = {
-    "portrait": "pipeline.engines.portrait:PortraitEngine",
+    "portrait": "pipeline.engines.portrait.engine:PortraitEngine",
     "pattern": "pipeline.engines.pattern:PatternEngine",
 }
 

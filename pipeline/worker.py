@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 import structlog
 import zmq
 
@@ -309,7 +310,7 @@ class Worker:
             speech=speech is not None,
             render_ms=took_ns // 1_000_000,
             marks=[] if speech is None else _marks_of_hop(speech.chunk),
-            notes=dict(notes),
+            notes={name: float(value) for name, value in notes.items()},
         )
 
     def _send(self, segment: Segment, frames: Frames, air: Pcm) -> None:
@@ -365,7 +366,7 @@ class Worker:
         if not path.exists() or path.stat().st_size % media.frame_bytes:
             log.info("hold.baking", path=str(path))
             path.parent.mkdir(parents=True, exist_ok=True)
-            _write_whole(path, self._engine.hold(self._avatar, self._spec.seed).tobytes())
+            _write_whole(path, np.ascontiguousarray(self._engine.hold(self._avatar, self._spec.seed)).data)
         return path
 
 
@@ -374,7 +375,7 @@ def _marks_of_hop(chunk: AudioChunk) -> list[Mark]:
     return [mark for mark in chunk.marks if mark.at - (mark.kind in ENDS) < chunk.hop_samples]
 
 
-def _write_whole(path: Path, data: bytes) -> None:
+def _write_whole(path: Path, data: bytes | memoryview) -> None:
     """Write so that a reader, or the next process, sees all of it or the file before."""
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     part.write_bytes(data)

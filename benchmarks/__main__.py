@@ -1,0 +1,39 @@
+"""`python -m benchmarks [NAME …]`: the figures that the README quotes, measured here and now."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from benchmarks import encode, on_air, portrait
+from benchmarks.figures import machine, show
+
+MEASURES = {
+    "portrait": portrait.run,
+    "encode": encode.run,
+    "time_to_air": on_air.time_to_air,
+    "cost": on_air.cost,
+    "kills": on_air.kills,
+    "minutes": on_air.minutes,
+}
+
+
+def main() -> int:
+    names = sys.argv[1:] or list(MEASURES)
+    unknown = [name for name in names if name not in MEASURES]
+    if unknown:
+        print(f"unknown: {', '.join(unknown)}; choose from {', '.join(MEASURES)}")
+        return 2
+    print(f"{machine()}, {time.strftime('%Y-%m-%d')}")
+    missed = 0
+    for name in names:
+        print(f"{name}:", flush=True)
+        figures = MEASURES[name]()
+        show(figures)
+        missed += sum(figure.met is False for figure in figures)
+    print(f"{missed} missed" if missed else "all met")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

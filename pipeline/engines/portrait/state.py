@@ -1,0 +1,48 @@
+"""What the portrait carries from one step into the next, as a value and as bytes.
+
+In: fields. Out: msgpack and back. EngineError when bytes are not a state of this version.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from pipeline.errors import EngineError
+from pipeline.media import Mark
+
+VERSION = 1  #: of the saved form
+
+
+class PortraitState(msgspec.Struct, frozen=True):
+    """digest: the avatar's. frame: frames made so far. past: int16 samples before the next hop, 16 kHz.
+
+    level: reference loudness, rms. voice: slow loudness 0 … 1. lips: gap, width, teeth of the last frame.
+    phonemes: marks that reach into the next hop. before: the last frame on air (I420) that the first
+    ones are dissolved from, b"" once they are done.
+    """
+
+    digest: str
+    seed: int
+    frame: int
+    past: bytes
+    level: float
+    voice: float
+    lips: tuple[float, float, float]
+    phonemes: tuple[Mark, ...] = ()
+    before: bytes = b""
+    version: int = VERSION
+
+
+def save_state(state: PortraitState) -> bytes:
+    return msgspec.msgpack.encode(state)
+
+
+def restore_state(data: bytes, digest: str) -> PortraitState:
+    """EngineError when the bytes are something else, or of another avatar."""
+    try:
+        state = msgspec.msgpack.decode(data, type=PortraitState)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise EngineError(f"not a portrait state ({len(data)} bytes): {error}") from error
+    if state.version != VERSION or state.digest != digest:
+        raise EngineError("a portrait state of another version or another avatar")
+    return state
