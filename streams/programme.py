@@ -1,0 +1,113 @@
+"""What viewers see: live → hold → slate, for every slot, without a gap and without a jump. Pure.
+
+In: the buffer's take for the slot, or None; the hold loop once an engine brought one; the slate; panic.
+Out: a picture and its sound. Live that runs dry repeats its last picture for 120 ms, then the hold loop
+fades in; without a loop the picture stands for a second, then the slate fades in. Every change of
+source is a cross-fade from the last picture that was out, so it begins where the viewer's eye is.
+It draws no label, reads no clock, and has an answer to everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.arrays import Frame, Pcm
+from streams.buffer import Take
+from streams.holdloop import HoldLoop
+from streams.mixer import Mixer
+
+FADE_FRAMES = 8  # 320 ms: a change of pose is seen as a movement
+PANIC_FADE_FRAMES = 3  # 120 ms: slate and mute within 0.2 s
+REPEAT_FRAMES = 3  # a late segment must not show as a fade to hold and back
+FREEZE_FRAMES = 25  # 1 s: longer, a still picture looks like a broken stream
+
+LIVE, HOLD, SLATE = "live", "hold", "slate"
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One slot. `frame` must not be written to. `repeated`: the picture is that of the slot before."""
+
+    frame: Frame
+    pcm: Pcm  # int16 [1920], mono
+    source: str
+    repeated: bool
+
+
+class Programme:
+    """One thread, but for `hold` and `panic`, which are plain values that any thread may set."""
+
+    def __init__(self, slate: Frame) -> None:
+        self._slate = slate
+        self.hold: Sequence[Frame] | HoldLoop | None = None  #: of the slate's size
+        self.panic = False
+        self.source = SLATE
+        self._mixer = Mixer()
+        self._last = slate
+        self._fade_from = slate
+        self._fade_length = self._faded = FADE_FRAMES  # no fade under way
+        self._dry = 0  # slots since live ran dry
+        self._hold_at = 0
+
+    def step(self, take: Take | None) -> Shot:
+        """Fill the next slot."""
+        panic = self.panic
+        if panic:
+            take = None
+        self._dry = 0 if take is not None else self._dry + 1
+        source = self._choose(take, panic)
+        if source != self.source:
+            self._change(source, panic)
+        picture = self._picture(take, source)
+        frame = self._blend(picture)
+        repeated = frame is self._last and source == LIVE
+        self._last = frame
+        pcm = self._mixer.quiet() if take is None else self._mixer.live(take.pcm, take.fresh)
+        return Shot(frame, pcm, source, repeated)
+
+    def _choose(self, take: Take | None, panic: bool) -> str:
+        if panic:
+            return SLATE
+        if take is not None:
+            return LIVE
+        if self.source == LIVE and self._dry <= (REPEAT_FRAMES if self.hold is not None else FREEZE_FRAMES):
+            return LIVE
+        return SLATE if self.hold is None else HOLD
+
+    def _change(self, source: str, panic: bool) -> None:
+        if source == HOLD:
+            self._hold_at = 0
+        self.source = source
+        self._fade_from = self._last
+        self._fade_length = PANIC_FADE_FRAMES if panic else FADE_FRAMES
+        self._faded = 0
+
+    def _picture(self, take: Take | None, source: str) -> Frame:
+        if take is not None:
+            return take.frame
+        if source == HOLD and self.hold is not None:
+            at, self._hold_at = self._hold_at % len(self.hold), self._hold_at + 1
+            return self.hold[at]
+        return self._last if source == LIVE else self._slate
+
+    def _blend(self, picture: Frame) -> Frame:
+        """The picture, or a step of the cross-fade towards it."""
+        if self._faded >= self._fade_length or picture is self._last:
+            return picture
+        self._faded += 1
+        if self._faded == self._fade_length:
+            return picture
+        return cross_fade(self._fade_from, picture, self._faded, self._fade_length)
+
+
+def cross_fade(old: Frame, new: Frame, step: int, steps: int) -> Frame:
+    """`new` by step/steps, the rest `old`; uint8 [H * 3 // 2, W]."""
+    share = step * 256 // steps
+    mixed = old.astype(np.uint16)
+    mixed *= 256 - share
+    mixed += new.astype(np.uint16) * np.uint16(share)
+    mixed >>= 8
+    return mixed.astype(np.uint8)

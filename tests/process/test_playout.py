@@ -1,0 +1,450 @@
+"""Playout as a real process, with an engine, a director and a pusher that the test plays itself."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import av
+import msgspec
+import numpy as np
+import psutil
+import pytest
+import zmq
+
+from pipeline import link
+from pipeline.journal import JournalReader
+from pipeline.lifeline import Lifeline
+from pipeline.media import AIR_SAMPLES, SENTENCE, SENTENCE_END, UTTERANCE, UTTERANCE_END, Mark
+from pipeline.wire import (
+    Beat,
+    Cut,
+    Demand,
+    Drain,
+    EngineHello,
+    Headers,
+    Panic,
+    PusherHello,
+    Report,
+    Segment,
+    Sent,
+    Spec,
+    Tag,
+    decode,
+    decode_any,
+)
+from streams.tagline import Unframer, framed
+
+WIDTH, HEIGHT, HOP = 256, 448, 5
+FLASH_EVERY = 25  # frames
+LIVE_Y, HOLD_Y, FLASH_Y = 90, 150, 225
+BEEP = (np.sin(np.arange(AIR_SAMPLES) / 48_000 * 2 * np.pi * 1000) * 12_000).astype(np.int16)
+VOICE = (np.sin(np.arange(AIR_SAMPLES) / 48_000 * 2 * np.pi * 300) * 6_000).astype(np.int16)
+
+
+def until(what: str, condition: Callable[[], Any], timeout_s: float = 10.0) -> Any:
+    end = time.monotonic() + timeout_s
+    while time.monotonic() < end:
+        if value := condition():
+            return value
+        time.sleep(0.01)
+    raise AssertionError(f"not within {timeout_s} s: {what}")
+
+
+class Engine(threading.Thread):
+    """Answers demands at once: grey frames with a white one and a beep each second, and what it is told to say."""
+
+    def __init__(self, directory: Path, incarnation: int, hold: Path | None = None) -> None:
+        super().__init__(daemon=True)
+        self.directory, self.incarnation, self.hold = directory, incarnation, hold
+        self.demands: list[Demand] = []
+        self.after: list[bytes] = []
+        self.sequence = -1
+        self.frame = 0
+        self.timeline = 0
+        self.say: list[list[Mark]] = []  # marks of the hops to come; a hop with marks has a voice
+        self.voice = False
+        self.spoil: Callable[[Segment, list[Any]], tuple[Segment, list[Any]]] | None = None
+        self.stopped = threading.Event()
+
+    def run(self) -> None:
+        context: zmq.Context[Any] = zmq.Context()
+        dealer = link.connect(context, self.directory, link.FRAMES, "pattern")
+        hello_s = 0.0
+        while not self.stopped.is_set():
+            if not self.demands and time.monotonic() >= hello_s:
+                hello_s = time.monotonic() + 0.3
+                hold = str(self.hold or "")
+                link.send(dealer, EngineHello("pattern", self.incarnation, WIDTH, HEIGHT, HOP, 1, hold))
+            dealer.poll(20)
+            while parts := link.receive(dealer):
+                self.answer(dealer, decode(parts[0], Demand), [bytes(part) for part in parts[1:]])
+        context.destroy(linger=0)
+
+    def answer(self, dealer: Any, demand: Demand, after: list[bytes]) -> None:
+        self.demands.append(demand)
+        self.after += after
+        self.timeline = max(self.timeline, demand.timeline)
+        self.sequence += 1
+        marks = self.say.pop(0) if self.say else []
+        frames = np.full((HOP, HEIGHT * 3 // 2, WIDTH), 128, np.uint8)
+        frames[:, :HEIGHT] = LIVE_Y
+        sound = []
+        for index in range(HOP):
+            flash = self.frame % FLASH_EVERY == 0
+            if flash:
+                frames[index, :HEIGHT] = FLASH_Y
+            sound.append(BEEP if flash else VOICE if self.voice else np.zeros(AIR_SAMPLES, np.int16))
+            self.frame += 1
+        segment = Segment(
+            engine="pattern",
+            incarnation=self.incarnation,
+            epoch=demand.epoch,
+            credit=demand.credit,
+            sequence=self.sequence,
+            timeline=self.timeline,
+            hop_frames=HOP,
+            width=WIDTH,
+            height=HEIGHT,
+            speech=self.voice,
+            render_ms=1,
+            marks=marks,
+        )
+        buffers: list[Any] = [frames, np.concatenate(sound)]
+        if self.spoil is not None:
+            segment, buffers = self.spoil(segment, buffers)
+        link.send(dealer, segment, *buffers)
+
+    def stop(self) -> None:
+        self.stopped.set()
+        self.join(5)
+
+
+class Pusher(threading.Thread):
+    """Takes all tags of one output, and says at once that they were sent."""
+
+    def __init__(self, directory: Path, output: str = "main") -> None:
+        super().__init__(daemon=True)
+        self.directory, self.output = directory, output
+        self.headers: list[Headers] = []
+        self.tags: list[Tag] = []
+        self.came_s: list[float] = []
+        self.ended = False
+
+    def run(self) -> None:
+        line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        line.connect(str(self.directory / link.TAGS))
+        line.sendall(framed(PusherHello(self.output, os.getpid())))
+        unframer = Unframer()
+        while data := line.recv(1 << 18):
+            for raw in unframer.feed(data):
+                message = decode_any(raw)
+                if isinstance(message, Headers):
+                    self.headers.append(message)
+                elif isinstance(message, Tag):
+                    self.tags.append(message)
+                    self.came_s.append(time.monotonic())
+                    if message.kind == 8:
+                        line.sendall(framed(Sent(audio_ms=message.ms, state="live", connects=1)))
+        line.close()
+        self.ended = True
+
+    def flv(self) -> bytes:
+        head = self.headers[0]
+        return b"".join([head.flv, head.metadata, head.video, head.audio, *[tag.data for tag in self.tags]])
+
+
+@dataclass
+class Studio:
+    directory: Path
+    line: Lifeline
+    process: subprocess.Popen[bytes]
+    pusher: Pusher
+    beats: list[Beat] = field(default_factory=list)
+    reader: JournalReader | None = None
+    reports: list[Report] = field(default_factory=list)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        self.beats += [message for message in self.line.poll() if isinstance(message, Beat)]
+        return self.beats[-1].facts if self.beats else {}
+
+    def report(self, what: str, utterance: str) -> Report | None:
+        if self.reader is None:
+            self.reader = JournalReader(self.directory / "state" / "journal")
+        self.reports += self.reader.read()
+        return next((one for one in self.reports if (one.what, one.utterance) == (what, utterance)), None)
+
+
+def start(directory: Path) -> tuple[Lifeline, subprocess.Popen[bytes]]:
+    line, theirs = Lifeline.pair()
+    command = [sys.executable, "-m", "broadcaster.child", "playout", "playout"]
+    process = subprocess.Popen(command, stdin=theirs.fileno(), stderr=(directory / "log").open("ab"))
+    theirs.close()
+    section = {
+        "room": "test",
+        "runtime_dir": str(directory),
+        "state_dir": str(directory / "state"),
+        "width": WIDTH,
+        "height": HEIGHT,
+        "bitrate_kbps": 800,
+        "preset": "veryfast",
+        "label_text": "AI",
+        "label_corner": "top-left",
+        "outputs": ["main"],
+        "ack": "any",
+        "when_no_output": "go_on",
+        "engines": ["pattern"],
+    }
+    line.send(Spec("playout", "playout", section))
+    return line, process
+
+
+@pytest.fixture
+def studio(short_dir: Path) -> Iterator[Studio]:
+    line, process = start(short_dir)
+    try:
+        until("the socket of the tags", (short_dir / link.TAGS).exists)
+        pusher = Pusher(short_dir)
+        pusher.start()
+        yield Studio(short_dir, line, process, pusher)
+    finally:
+        process.kill()
+        process.wait()
+        line.close()
+
+
+@pytest.fixture
+def hold(short_dir: Path) -> Path:
+    frames = np.full((10, HEIGHT * 3 // 2, WIDTH), 128, np.uint8)
+    frames[:, :HEIGHT] = HOLD_Y
+    path = short_dir / "hold.i420"
+    path.write_bytes(frames.tobytes())
+    return path
+
+
+def test_a_show_from_start_to_drain_has_no_gap(studio: Studio, hold: Path) -> None:
+    director = link.connect(zmq.Context.instance(), studio.directory, link.CONTROL, "director")
+    until("the first pictures, without any engine", lambda: studio.facts.get("encoded", 0) > 10)
+    assert studio.facts["source"] == "slate"
+
+    engine = Engine(studio.directory, incarnation=1, hold=hold)
+    hop = HOP * AIR_SAMPLES
+    engine.say = [
+        [Mark(0, UTTERANCE, "u1", text="script"), Mark(0, SENTENCE, "u1", 0, "Hello", span=hop + 500)],
+        [Mark(500, SENTENCE_END, "u1", 0), Mark(500, UTTERANCE_END, "u1", 0)],
+    ]
+    engine.start()
+    until("u1 was aired", lambda: studio.report("aired", "u1"))
+    started, ended = studio.report("started", "u1"), studio.report("sentence_aired", "u1")
+    assert started is not None and ended is not None
+    assert (ended.samples, ended.sample - started.sample) == (hop + 500, hop + 500)
+    time.sleep(3.2)  # flashes and beeps to measure by
+
+    # a cut: the old voice goes within 80 ms, the engine goes on from what is shown
+    engine.voice = True
+    engine.say = [[Mark(0, UTTERANCE, "u2"), Mark(0, SENTENCE, "u2", 0, "A long sentence", span=500_000)]]
+    until("u2 is spoken", lambda: studio.report("started", "u2"))
+    time.sleep(0.5)
+    epoch = engine.demands[-1].epoch
+    engine.voice = False
+    link.send(director, Cut(timeline=7, utterance="u2"))
+    cut = until("u2 was cut", lambda: studio.report("cut", "u2"))
+    spoken = studio.report("started", "u2")
+    assert spoken is not None and cut.samples == cut.sample - spoken.sample > 0
+    assert cut.timeline == 7
+    renewed = until("a new epoch", lambda: next((one for one in engine.demands if one.epoch > epoch), None))
+    assert renewed.timeline == 7 and renewed.credit == 1 and 0 <= renewed.shown <= engine.sequence
+    link.send(director, Cut(timeline=7, utterance="u2"))  # said again: nothing new
+    time.sleep(0.5)
+    assert engine.demands[-1].epoch == renewed.epoch
+
+    # the engine dies in a sentence: hold, and lost when another comes
+    engine.say = [[Mark(0, UTTERANCE, "u3"), Mark(0, SENTENCE, "u3", 0, "Never finished", span=500_000)]]
+    until("u3 is spoken", lambda: studio.report("started", "u3"))
+    engine.stop()
+    until("hold", lambda: studio.facts["source"] == "hold")
+    time.sleep(1.0)
+    assert studio.report("lost", "u3") is None  # it may only be slow
+    engine = Engine(studio.directory, incarnation=2, hold=hold)
+    engine.start()
+    until("u3 was lost", lambda: studio.report("lost", "u3"))
+    until("live again", lambda: studio.facts["source"] == "live")
+    assert engine.demands[0].shown == -1 and engine.demands[0].after
+    assert len(engine.after[0]) == WIDTH * HEIGHT * 3 // 2
+
+    # panic: slate and mute at once, and back
+    studio.line.send(Panic(on=True))
+    until("panic", lambda: studio.facts["source"] == "slate", 1.0)
+    asked = len(engine.demands)
+    time.sleep(0.5)
+    assert len(engine.demands) == asked
+    studio.line.send(Panic(on=False))
+    until("live after panic", lambda: studio.facts["source"] == "live")
+
+    rss_mb = psutil.Process(studio.process.pid).memory_info().rss / 1e6
+    facts = studio.facts
+    studio.line.send(Drain(grace_s=5))
+    assert studio.process.wait(6) == 0
+    until("the pusher saw the end", lambda: studio.pusher.ended)
+    engine.stop()
+    assert facts["skipped"] == 0 and facts["bad_segments"] == 0, facts
+    assert rss_mb < 170
+    check_recording(studio.pusher, cut, started)
+
+
+def check_recording(pusher: Pusher, cut: Report, started: Report) -> None:
+    assert len(pusher.headers) == 1
+    for kind in (8, 9):
+        times = [tag.ms for tag in pusher.tags if tag.kind == kind]
+        assert times == sorted(times)
+        assert len(set(times)) == len(times)
+    keys = [tag.ms for tag in pusher.tags if tag.key]
+    assert max(np.diff(keys)) <= 2000
+    pictures, sound, sound_from = decoded(pusher.flv())
+
+    # every slot, one after the other
+    slots = [slot for slot, _ in pictures]
+    assert slots == list(range(slots[0], slots[0] + len(slots)))
+
+    # the label is on every picture, the first of the slate to the last
+    brightest = {slot: int(picture[: HEIGHT // 8, : WIDTH // 2].max()) for slot, picture in pictures}
+    assert min(brightest.values()) > 180, "white letters everywhere"
+
+    # flash and beep together
+    middle = {slot: float(picture[HEIGHT // 3 : HEIGHT // 2].mean()) for slot, picture in pictures}
+    flashes = [
+        slot for slot, y in middle.items() if y > (LIVE_Y + FLASH_Y) / 2 and started.frame <= slot < cut.frame - 20
+    ]
+    assert len(flashes) >= 3
+    for slot in flashes:
+        at = slot * AIR_SAMPLES - sound_from
+        near = np.abs(sound[at - 4000 : at + 4000])
+        onset = int(np.argmax(near > 3000)) - 4000
+        assert abs(onset) <= AIR_SAMPLES, f"{onset / 48:.1f} ms between flash and beep"
+
+    # silence 80 ms after the cut, and voice before it
+    at = cut.sample - sound_from
+    assert np.abs(sound[at - 9600 : at - 1000]).max() > 3000
+    assert np.abs(sound[at + 2 * AIR_SAMPLES + 1100 : at + 4 * AIR_SAMPLES]).max() < 300
+
+    # no jump of brightness from one picture to the next, but for the flashes
+    steps = [abs(middle[slot] - middle[slot - 1]) for slot in slots[1:]]
+    lit = {slot + side for slot, y in middle.items() if y > 190 for side in (0, 1)}
+    assert max(step for slot, step in zip(slots[1:], steps, strict=True) if slot not in lit) < 45
+
+
+def decoded(flv: bytes) -> tuple[list[tuple[int, np.ndarray]], np.ndarray, int]:
+    """(slot, luma) of all pictures; the sound; the sample it begins at."""
+    pictures, sound, sound_from = [], [], -1
+    with av.open(io.BytesIO(flv)) as container:
+        for packet in container.demux():
+            for frame in packet.decode():
+                assert frame.pts is not None and frame.time_base is not None
+                seconds = frame.pts * frame.time_base
+                if isinstance(frame, av.VideoFrame):
+                    luma = np.frombuffer(frame.planes[0], np.uint8).reshape(HEIGHT, -1)[:, :WIDTH]
+                    pictures.append((round(seconds * 25), luma.copy()))
+                elif isinstance(frame, av.AudioFrame):
+                    if sound_from < 0:
+                        sound_from = round(seconds * 48_000)
+                    sound.append(frame.to_ndarray()[0])
+    samples = np.concatenate(sound)
+    return pictures, (samples * 32767).astype(np.int32), sound_from
+
+
+def test_spoilt_segments_are_dropped_and_the_engine_begins_anew(studio: Studio, hold: Path) -> None:
+    replace = msgspec.structs.replace
+    faults: list[Callable[[Segment, list[Any]], tuple[Segment, list[Any]]]] = [
+        lambda segment, buffers: (segment, [buffers[0][:-1], buffers[1]]),
+        lambda segment, buffers: (segment, [buffers[0], buffers[1][:-1]]),
+        lambda segment, buffers: (segment, buffers[:1]),
+        lambda segment, buffers: (replace(segment, sequence=-5), buffers),
+        lambda segment, buffers: (replace(segment, marks=[Mark(10**12, SENTENCE, "x")]), buffers),
+        lambda segment, buffers: (replace(segment, width=2), buffers),
+    ]
+    engine = Engine(studio.directory, incarnation=1, hold=hold)
+    engine.start()
+    until("live", lambda: studio.facts.get("source") == "live")
+    for fault in faults:
+        seen = studio.facts["bad_segments"]
+        done = threading.Event()
+
+        def once(segment: Segment, buffers: list[Any], fault: Any = fault, done: Any = done) -> Any:
+            if done.is_set():
+                return segment, buffers
+            done.set()
+            return fault(segment, buffers)
+
+        engine.spoil = once
+        until("it was counted", lambda seen=seen: studio.facts["bad_segments"] > seen)
+        asked = len(engine.demands)
+        until("it was asked again", lambda asked=asked: len(engine.demands) > asked + 1)
+    until("live again", lambda: studio.facts["source"] == "live")
+    assert studio.process.poll() is None
+    assert studio.facts["skipped"] == 0
+    engine.stop()
+
+
+def test_a_playout_that_was_killed_takes_up_above_its_reports(studio: Studio, hold: Path) -> None:
+    engine = Engine(studio.directory, incarnation=1, hold=hold)
+    engine.say = [[Mark(0, UTTERANCE, "u1"), Mark(0, SENTENCE, "u1", 0, "Hello", span=500_000)]]
+    engine.start()
+    until("u1 is spoken", lambda: studio.report("started", "u1"))
+    headers = until("headers", lambda: studio.pusher.headers)[0]
+    studio.process.kill()
+    studio.process.wait()
+    engine.stop()
+    last = studio.pusher.tags[-1].ms
+
+    studio.line.close()
+    studio.line, studio.process = start(studio.directory)
+    until("the next one is on air", lambda: studio.facts.get("encoded", 0) > 5 and studio.facts["slots"])
+    pusher = Pusher(studio.directory)
+    pusher.start()
+    until("tags", lambda: len(pusher.tags) > 10)
+    assert pusher.tags[0].ms > last
+    assert pusher.headers[0] == headers
+    studio.report("opened", "")
+    assert [one.what for one in studio.reports].count("opened") == 2
+    assert [one.seq for one in studio.reports] == sorted({one.seq for one in studio.reports})
+
+
+def test_a_stopped_playout_skips_slots_in_both_streams_and_does_not_burst(studio: Studio, hold: Path) -> None:
+    engine = Engine(studio.directory, incarnation=1, hold=hold)
+    engine.start()
+    until("live", lambda: studio.facts.get("source") == "live" and studio.facts["slots"] > 60)
+    studio.process.send_signal(signal.SIGSTOP)
+    time.sleep(2.5)
+    before = len(studio.pusher.tags)
+    studio.process.send_signal(signal.SIGCONT)
+    until("slots were skipped", lambda: studio.facts["skipped"])
+    until("a while later", lambda: len(studio.pusher.tags) > before + 150)
+    facts = studio.facts
+    engine.stop()
+    assert 25 <= facts["skipped"] <= 75
+    assert facts["source"] == "live" and facts["bad_segments"] == 0
+    tags, came_s = studio.pusher.tags, studio.pusher.came_s
+    for kind in (8, 9):
+        times = [tag.ms for tag in tags if tag.kind == kind]
+        jump = max(np.diff(times))
+        assert jump == pytest.approx(facts["skipped"] * 40, abs=110)
+    first_s = came_s[before]
+    burst = [tag.ms for tag, came in zip(tags[before:], came_s[before:], strict=False) if came - first_s < 0.3]
+    assert len(burst) < 60  # a second of sound and picture at the most
+
+
+def test_a_supervisor_that_is_gone_ends_playout(studio: Studio) -> None:
+    until("on air", lambda: studio.facts.get("encoded"))
+    studio.line.close()
+    assert studio.process.wait(3) == 1
