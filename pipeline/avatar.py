@@ -23,8 +23,8 @@ from PIL import Image, ImageOps
 
 from pipeline.arrays import Picture
 from pipeline.errors import AvatarError
+from pipeline.shipped import PRESENTER
 
-SHIPPED = Path(__file__).parents[1] / "configs" / "avatars" / "host.png"
 SCHEMA = 1  #: version of the points file
 SMALLEST_PX = 64  #: a side of a picture below this shows no face
 SMALLEST_MOUTH_PX = 12.0  #: mouth width on air below which nothing can be seen to open
@@ -93,7 +93,7 @@ def load_avatar(image: Path | None, size: tuple[int, int]) -> Avatar:
     width, height = size
     if width % 2 or height % 2 or not all(SMALLEST_PX <= side <= LARGEST_SIDE_PX for side in size):
         raise AvatarError(f"avatar size {width}x{height}: both sides must be even, {SMALLEST_PX} to {LARGEST_SIDE_PX}")
-    path = image or SHIPPED
+    path = image or PRESENTER
     whole = _read_picture(path)
     points = _read_points(path, whole.size)
     scale, x, y = _window(whole.size, size, points)

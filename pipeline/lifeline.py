@@ -31,6 +31,7 @@ class Lifeline:
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
         self._socket.setblocking(False)
+        self._early: list[Message] = []  # came together with the section
 
     @staticmethod
     def pair() -> tuple[Lifeline, socket.socket]:
@@ -52,9 +53,10 @@ class Lifeline:
     def spec(self) -> Spec:
         """Wait for the first message, the child's section; LineClosed when none comes."""
         select.select([self._socket], [], [], SPEC_WAIT_S)
-        for message in self.poll():
-            if isinstance(message, Spec):
-                return message
+        messages = self.poll()
+        if messages and isinstance(messages[0], Spec):
+            self._early = messages[1:]
+            return messages[0]
         raise LineClosed("no section came down the lifeline: children are started by the supervisor")
 
     def send(self, message: Message) -> bool:
@@ -76,7 +78,7 @@ class Lifeline:
 
     def poll(self) -> list[Message]:
         """All messages that have come, oldest first; LineClosed when the other end is gone."""
-        messages: list[Message] = []
+        messages, self._early = self._early, []
         while True:
             try:
                 data = self._socket.recv(MESSAGE_MAX_BYTES)

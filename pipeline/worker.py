@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 AHEAD_SAMPLES = 19_200  # 400 ms at 48 kHz: speech known in advance that an engine may look at
 MARGIN_NS = 60_000_000  # kept in hand for the wire and a busy machine when silence is put off
 RENDER_FIRST_NS = 100_000_000  # a guess until the first step was timed
-HELLO_EVERY_NS = NS  # until playout's first demand
+HELLO_EVERY_NS = NS // 2  # while playout asks for nothing: it may be new, and not know of us
 POLL_MS = 200  # the longest wait; the lifeline wants an ear four times a second
 WARMING_STEPS = 3  # the first steps have other shapes and cold caches
-ASK_AGAIN_NS = 2 * NS  # a director that died may have taken the question with it
+ASK_AGAIN_NS = NS // 2  # a director that died may have taken the question with it
 
 log = structlog.get_logger()
 
@@ -98,6 +98,7 @@ class Worker:
         # what playout wants
         self._demand: Demand | None = None
         self._demanded_ns = 0
+        self._heard_ns = -HELLO_EVERY_NS  # when playout last asked, or we knocked
         self._epoch = 0
         self._timeline = 0
         self._last_sent: tuple[Segment, Frames, Pcm] | None = None
@@ -126,11 +127,8 @@ class Worker:
         log.info("engine.ready", engine=self._spec.engine, render_ms=self._render_ns // 1_000_000)
 
     def serve(self) -> None:
-        hello_ns = 0
         while not self._draining:
-            if self._epoch == 0 and self._clock.now_ns() >= hello_ns:
-                self._say_hello()
-                hello_ns = self._clock.now_ns() + HELLO_EVERY_NS
+            self._knock()
             self._ask_for_speech()
             self._poller.poll(self._wait_ms())
             self._hear_lifeline()
@@ -183,6 +181,7 @@ class Worker:
                 log.warning("demand.dropped", reason=str(error))
                 continue
             if demand.incarnation == self._incarnation:
+                self._heard_ns = self._clock.now_ns()
                 self._take_demand(demand, after)
 
     def _read_frames(self, buffers: Sequence[memoryview]) -> Frames:
@@ -236,7 +235,12 @@ class Worker:
 
     # ── what is done ─────────────────────────────────────────────────────────────────────────────
 
-    def _say_hello(self) -> None:
+    def _knock(self) -> None:
+        """Say hello to a playout that asks for nothing."""
+        now = self._clock.now_ns()
+        if now < self._heard_ns + HELLO_EVERY_NS:
+            return
+        self._heard_ns = now
         media = self._format
         link.send(
             self._frames_socket,

@@ -176,6 +176,15 @@ def test_a_restarted_engine_goes_on_with_its_pose(peers: Peers) -> None:
     assert counters(peers.segment()[1]) == list(range(5, 10))
 
 
+def test_a_playout_that_restarts_hears_of_the_engine_again(peers: Peers) -> None:
+    peers.demand(1, slack=1)
+    peers.segment()
+    hello = peers.heard(peers.playout, EngineHello)[0]
+    assert hello.incarnation == peers.hello.incarnation
+    peers.demand(1, epoch=2, slack=1)
+    assert counters(peers.segment()[1]) == list(range(5, 10))
+
+
 def test_broken_chunks_are_dropped_and_the_show_goes_on(peers: Peers) -> None:
     peers.demand(1, slack=25)
     asked = peers.asked()

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.avatar import SHIPPED, load_avatar, need_points, points_path
+from pipeline.avatar import load_avatar, need_points, points_path
 from pipeline.engine import load_engine
 from pipeline.errors import AvatarError
+from pipeline.shipped import PRESENTER
 
 SIZE = (448, 768)
 WHOLE = (896, 1536)
@@ -18,7 +19,7 @@ WHOLE = (896, 1536)
 
 @pytest.fixture
 def points() -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads(points_path(SHIPPED).read_text())
+    loaded: dict[str, Any] = json.loads(points_path(PRESENTER).read_text())
     return loaded
 
 
@@ -100,7 +101,7 @@ def test_missing_tiny_and_odd_are_refused(tmp_path: Path) -> None:
     with pytest.raises(AvatarError, match="even"):
         load_avatar(None, (447, 768))
     with pytest.raises(AvatarError, match=r"truncated|not a picture"):
-        whole = SHIPPED.read_bytes()
+        whole = PRESENTER.read_bytes()
         (tmp_path / "half.png").write_bytes(whole[: len(whole) // 2])
         load_avatar(tmp_path / "half.png", SIZE)
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("broadcaster", "pipeline", "tts", "streams")
-SHARED = {"media", "arrays", "clock", "errors", "wire", "engine", "link", "lifeline", "journal"}
+SHARED = {"media", "arrays", "clock", "errors", "wire", "engine", "link", "lifeline", "journal", "shipped"}
 
 FOREIGN_HOMES = {
     "torch": {"pipeline/"},
@@ -95,3 +97,18 @@ def test_foreign_libraries_stay_in_their_files(path: Path) -> None:
 def test_the_package_files_are_empty() -> None:
     for package in PACKAGES:
         assert (ROOT / package / "__init__.py").read_text(encoding="utf-8") == ""
+
+
+def test_the_supervisor_carries_no_media_and_no_queue() -> None:
+    heavy = ("torch", "av", "redis", "cv2", "PIL", "numpy", "zmq", "fastapi")
+    code = f"import sys, broadcaster.supervisor, broadcaster.room; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_help_is_instant_and_needs_none_of_the_large_libraries() -> None:
+    code = (
+        "import sys, broadcaster.cli; print([m for m in ('torch', 'av', 'cv2', 'numpy', 'redis') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout.strip() == "[]"

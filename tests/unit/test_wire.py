@@ -75,6 +75,15 @@ def test_the_lifeline_carries_the_section_first_and_ends_with_its_parent() -> No
         child.poll()
 
 
+def test_a_command_that_comes_with_the_section_is_not_lost() -> None:
+    ours, theirs = Lifeline.pair()
+    ours.send(Spec(child="playout", kind="playout", spec={}))
+    ours.send(Drain(1.0))
+    child = Lifeline(theirs)
+    assert child.spec().child == "playout"
+    assert child.poll() == [Drain(1.0)] and child.poll() == []
+
+
 def test_a_full_lifeline_drops_beats_and_never_blocks() -> None:
     ours, theirs = Lifeline.pair()
     child = Lifeline(theirs)
