@@ -14,15 +14,18 @@ from typing import Any
 
 from broadcaster import redis_server
 from broadcaster.config import Config
+from pipeline.shipped import PRESENTER
 
 LOADING_S = 60.0  # imports on a cold disk, pictures, codecs
 ENGINE_LOADING_S = 180.0  # weights
 READY_S = 2.5  # a work loop beats at least twice a second
+DRAINING_S = 10.0  # its own grace ends it before
 
-DIRECTOR_PHASES = {"loading": LOADING_S, "ready": 4.0}
+DIRECTOR_PHASES = {"loading": LOADING_S, "ready": 4.0, "draining": DRAINING_S}
 ENGINE_PHASES = {"loading": ENGINE_LOADING_S, "warming": ENGINE_LOADING_S, "ready": READY_S}
-PLAYOUT_PHASES = {"loading": LOADING_S, "ready": READY_S}
-PUSHER_PHASES = {"loading": 10.0, "connecting": 5.0, "live": 3.0, "backing-off": 8.0, "orphaned": 5.0, "idle": 8.0}
+PLAYOUT_PHASES = {"loading": LOADING_S, "ready": READY_S, "draining": DRAINING_S}
+# libav's connect to a host that answers nothing takes 5 s and holds the interpreter meanwhile
+PUSHER_PHASES = {"loading": 10.0, "connecting": 8.0, "live": 3.0, "backing-off": 8.0, "orphaned": 5.0, "idle": 8.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,7 @@ def _playout(config: Config, runtime_dir: Path) -> Plan:
         "ack": config.ack,
         "when_no_output": config.when_no_output,
         "engines": [config.avatar.engine],
-        "picture": str(config.avatar.image or ""),
+        "picture": str(config.avatar.image or PRESENTER),
     }
     return Plan("playout", "playout", 2, PLAYOUT_PHASES, spec)
 

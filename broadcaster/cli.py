@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,14 +29,14 @@ def run(
     verbose: VerboseOption = False,
 ) -> None:
     """Go on air, and stay there until told to stop."""
-    from broadcaster import checks, children, log, room
+    from broadcaster import children, log, room
     from broadcaster.config import load
     from broadcaster.notify import Notifier
     from broadcaster.supervisor import Supervisor
     from pipeline.clock import RealClock
 
     loaded = load(config)
-    checks.check(loaded, str(config))
+    _check_apart(config)
     log.configure("supervisor", verbose)
     with room.held(loaded) as runtime_dir:
         plans = children.plan(loaded, runtime_dir)
@@ -116,6 +117,17 @@ def ingest(
 
     log.configure("ingest")
     receive(url, out)
+
+
+def _check_apart(config: Path) -> None:
+    """Check in a process of its own, which may load what the supervisor must not carry."""
+    done = subprocess.run(
+        [sys.executable, "-m", "broadcaster.cli", "config", "check", str(config)],
+        stdout=subprocess.DEVNULL,
+        check=False,
+    )
+    if done.returncode:
+        raise typer.Exit(2)
 
 
 def _client(config: Path | None, room: str | None, redis: str | None) -> Any:

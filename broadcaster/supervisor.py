@@ -22,7 +22,7 @@ import structlog
 
 from broadcaster.children import Plan
 from broadcaster.notify import Notifier
-from broadcaster.watch import BackOff, Progress
+from broadcaster.watch import WORKING, BackOff, Progress
 from pipeline.clock import NS, Clock
 from pipeline.errors import WireError
 from pipeline.lifeline import PR_SET_PDEATHSIG, Lifeline, LineClosed
@@ -126,7 +126,7 @@ class Supervisor:
                 start_new_session=True,  # a Ctrl-C reaches the supervisor alone
             )
         except OSError as error:
-            child.start_s = now + child.back_off.after_death(0.0)
+            child.start_s = now + child.back_off.after_death(now, worked=False)
             log.error("child.unstartable", child=child.plan.name, reason=str(error))
             line.close()
             return
@@ -228,7 +228,7 @@ class Supervisor:
         self._selector.unregister(child.exit_fd)
         os.close(child.exit_fd)
         self._forget_line(child)
-        wait_s = child.back_off.after_death(now - child.progress.started_s)
+        wait_s = child.back_off.after_death(now, worked=child.progress.phase in WORKING)
         child.process, child.start_s, child.facts, child.kill_s = None, now + wait_s, {}, None
         if self._stage is None:
             log.warning("child.died", child=child.plan.name, code=code, restart_in_s=wait_s)

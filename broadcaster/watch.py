@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 BACK_OFF_S = (0.0, 0.1, 0.3, 1.0, 2.0, 5.0)  # the first restart is at once; then a crash loop slows down
-HEALTHY_S = 30.0  # a child that ran this long has earned an immediate restart again
+BURST, BURST_S = 12, 60.0  # so many deaths in so long are a crash loop, even of a child that gets to work each time
+WORKING = ("ready", "live", "running")  # phases that count as having got to work
 STEP_MEMORY = 500  # steps whose lengths are remembered for the p99
 HANG_FACTOR = 3.0  # times p99: a step longer than that is a hang, where that exceeds the phase's deadline
 UNKNOWN_PHASE_S = 10.0
@@ -43,13 +44,16 @@ class Progress:
 
 @dataclass(slots=True)
 class BackOff:
-    """How long to wait before the next start."""
+    """How long to wait before the next start: not at all after one that got to work, unless that is too often."""
 
     failures: int = 0
+    _deaths_s: deque[float] = field(default_factory=lambda: deque(maxlen=BURST))
 
-    def after_death(self, ran_s: float) -> float:
-        """Seconds to wait, given how long the child ran."""
-        if ran_s >= HEALTHY_S:
+    def after_death(self, now_s: float, worked: bool) -> float:
+        """Seconds to wait. worked: the child had reached a phase in which it does its work."""
+        often = len(self._deaths_s) == BURST and now_s - self._deaths_s[0] < BURST_S
+        self._deaths_s.append(now_s)
+        if worked and not often:
             self.failures = 0
         wait_s = BACK_OFF_S[min(self.failures, len(BACK_OFF_S) - 1)]
         self.failures += 1

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from broadcaster.watch import BACK_OFF_S, HEALTHY_S, BackOff, Progress
+from broadcaster.watch import BACK_OFF_S, BURST, BURST_S, BackOff, Progress
 
 PHASES = {"loading": 60.0, "ready": 2.5}
 
@@ -36,14 +36,19 @@ def test_an_unknown_phase_is_not_for_ever() -> None:
     assert progress.overdue_s(11, PHASES) > 0
 
 
-def test_the_first_restart_is_at_once_and_a_crash_loop_slows_down_and_never_ends() -> None:
+def test_a_child_that_never_gets_to_work_is_started_ever_more_slowly_and_for_ever() -> None:
     back_off = BackOff()
-    waits = [back_off.after_death(0.1) for _ in range(10)]
+    waits = [back_off.after_death(float(n), worked=False) for n in range(10)]
     assert waits[0] == 0.0 and waits == sorted(waits) and waits[-1] == BACK_OFF_S[-1]
 
 
-def test_a_healthy_run_earns_an_immediate_restart_again() -> None:
+def test_pushers_killed_again_and_again_come_back_at_once_each_time() -> None:
     back_off = BackOff()
-    for _ in range(10):
-        back_off.after_death(0.1)
-    assert back_off.after_death(HEALTHY_S) == 0.0
+    assert [back_off.after_death(n * 1.5, worked=True) for n in range(10)] == [0.0] * 10
+
+
+def test_a_crash_loop_of_a_child_that_gets_to_work_is_braked() -> None:
+    back_off = BackOff()
+    waits = [back_off.after_death(n * 0.5, worked=True) for n in range(BURST + 8)]
+    assert waits[:BURST] == [0.0] * BURST and waits[-1] == BACK_OFF_S[-1]
+    assert back_off.after_death(BURST_S * 3, worked=True) == 0.0

@@ -1,0 +1,48 @@
+"""What a director must know after its own death: one small file, written whole at each sentence.
+
+In: what is out (given to an engine, not yet reported heard), where journal and script stand. Out: the same, or an
+empty one. It is written by rename and not synced: it must survive the process, and a power cut ends the air as well.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from broadcaster.script import Place
+from broadcaster.utterance import Key, Utterance
+from pipeline.wire import Report
+
+
+class Continuity(msgspec.Struct, frozen=True):
+    """out, on_air: sentences given away, and their utterances, so that the one on air goes on without Redis.
+
+    heard: sentences heard of utterances that are not done. finished: utterances that were aired, but whose
+    acknowledgement Redis has not confirmed. seen: newest report whose effects are in here. timeline:
+    the newest cut. trying: starts of a director that ended while this sentence was being synthesised.
+    """
+
+    out: list[Key] = []
+    on_air: list[Utterance] = []
+    heard: dict[str, int] = {}
+    finished: list[Report] = []
+    seen: int = 0
+    timeline: int = 0
+    place: Place = Place()
+    trying: dict[str, int] = {}
+
+
+def load(path: Path) -> Continuity:
+    """What was saved; an empty one when nothing was, or when it cannot be read (then the journal alone decides)."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Continuity)
+    except (OSError, msgspec.MsgspecError):
+        return Continuity()
+
+
+def save(path: Path, continuity: Continuity) -> None:
+    """OSError when the disk refuses."""
+    part = path.with_suffix(".part")
+    part.write_bytes(msgspec.json.encode(continuity))
+    part.replace(path)

@@ -1,0 +1,358 @@
+"""The director: decides what is said, has it spoken ahead of time, and hands it to the engine hop by hop.
+
+In: Redis, a script file, the control API, reports of what viewers heard. Out: AudioChunks, cuts, events. One process,
+one event loop. It touches no pixels, and nothing on air waits for it: without it the avatar idles on silence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+
+from broadcaster import continuity, script
+from broadcaster.events import Event, Events
+from broadcaster.feed import Feed
+from broadcaster.inbox import Inbox
+from broadcaster.rundown import Rundown
+from broadcaster.script import Reading
+from broadcaster.show import Show
+from broadcaster.speech import Studio, Wanted
+from broadcaster.supply import Supply
+from broadcaster.timeline import Speech, Timeline
+from broadcaster.utterance import Key, Utterance
+from pipeline.clock import Clock, RealClock
+from pipeline.errors import RedisDown, ScriptError
+from pipeline.journal import JournalReader
+from pipeline.lifeline import Lifeline, LineClosed
+from pipeline.media import SENTENCE
+from pipeline.wire import Drain, SpeechDemand, Status
+from tts.fallback import make_chain
+from tts.synthesizer import Synthesizer, Voice
+from tts.text import sentences
+
+TICK_S = 0.05  # reports are read this often; so late an acknowledgement may be
+BEAT_EVERY = 5  # ticks
+STATUS_S = 1.0
+INTAKE_WAIT_S = 1.5  # what an earlier director left comes first; with Redis away the show begins without it
+VOICE_MARGIN_S = 5.0  # beyond the chain's own limits
+FLUSH_S = 2.0  # for the last acknowledgements
+STATE_FILE = "director.json"
+JOURNAL = "journal"
+
+log = structlog.get_logger()
+
+
+class DirectorSpec(msgspec.Struct, frozen=True):
+    """The director's section. voice_chain: providers in order. ack: any | all | NAME of an output."""
+
+    room: str
+    runtime_dir: str
+    state_dir: str
+    redis_url: str
+    voice_chain: list[str]
+    voice_name: str
+    voice_rate: float
+    voice_timeout_s: float
+    control_host: str
+    control_port: int
+    ack: str = "any"
+    when_no_output: str = "go_on"
+    outputs: list[str] = []
+    script_file: str = ""
+    script_loop: bool = True
+
+
+def run(spec: DirectorSpec, lifeline: Lifeline) -> None:
+    """The process: until drained, or LineClosed when the supervisor is gone."""
+    lifeline.beat("loading")
+    clock = RealClock()
+    chain = make_chain(spec.voice_chain, spec.voice_timeout_s, clock)
+    asyncio.run(direct(spec, lifeline, chain, clock))
+
+
+async def direct(spec: DirectorSpec, lifeline: Lifeline, voice: Synthesizer, clock: Clock) -> None:
+    """The same with any voice."""
+    director = Director(spec, lifeline, voice, clock)
+    async with asyncio.TaskGroup() as group:
+        director.open(group.create_task)
+        await director.ended.wait()
+        await director.close()
+    if director.orphaned:
+        raise LineClosed("the supervisor is gone")
+
+
+class Director:
+    """Wires the parts together and runs their loops. `ended` is set when it may close."""
+
+    def __init__(self, spec: DirectorSpec, lifeline: Lifeline, voice: Synthesizer, clock: Clock) -> None:
+        self._spec = spec
+        self._lifeline = lifeline
+        self._voice = voice
+        self._clock = clock
+        self._state_file = Path(spec.state_dir) / STATE_FILE
+        self._tasks: list[asyncio.Task[None]] = []
+        self._told: Mapping[str, Any] = {}  #: by the supervisor
+        self._disk_refuses = False
+        self.ended = asyncio.Event()
+        self.orphaned = False  #: the supervisor is gone
+
+    def open(self, spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]) -> None:
+        """Take up what an earlier director left, then begin. All tasks are of the caller's group."""
+        self._spawn = spawn
+        spec, clock = self._spec, self._clock
+        Path(spec.state_dir).mkdir(parents=True, exist_ok=True)
+        saved = continuity.load(self._state_file)
+        self._events = Events(spec.room, spec.redis_url)
+        self._show = Show(Rundown(), self._reading(saved.place), saved, clock, self._put, self._is_settling)
+        self._show.cut, self._show.forget, self._show.speech_of = self._cut, self._forget, self._speech_of
+        patience_s = spec.voice_timeout_s * max(1, len(spec.voice_chain)) + VOICE_MARGIN_S
+        self._studio = Studio(
+            self._voice, spawn, clock, patience_s, self._answer, self._tried, self._show.made, self._show.failed
+        )
+        self._journal = self._journal_after(saved.seen)
+        self._supply = Supply(self._show, Timeline(), clock, saved.timeline)
+        self._replay()
+        self._show.top_up()
+        self._inbox = Inbox(spec.room, spec.redis_url, clock, sentences, self._accept, self._put, self._is_settling)
+        self._feed = Feed(Path(spec.runtime_dir), self._demanded)
+        self._feed.open()
+        asyncio.get_running_loop().add_reader(self._lifeline.fileno(), self._listen)
+        self._intake = spawn(self._inbox.run())
+        self._tasks = [spawn(self._tick()), spawn(self._tell_status()), spawn(self._begin())]
+        self._tasks += [self._intake, spawn(self._events.run())]
+        self._tasks.append(spawn(self._serve_control()))
+
+    async def close(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._lifeline.fileno())
+        if not self.orphaned:
+            await self._events.flush(FLUSH_S)
+            self._save()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._studio.close()
+        self._feed.close()
+        for part in (self._inbox, self._events):
+            try:
+                await part.close()
+            except RedisDown:
+                pass  # it is closed all the same
+
+    # ── what the control API asks (web.app.Desk) ─────────────────────────────────────────────────
+
+    def status(self) -> dict[str, Any]:
+        return {"room": self._spec.room, **self._told, "director": self._facts()}
+
+    def unready(self) -> list[str]:
+        playout = self._told.get("children", {}).get("playout", {})
+        reasons = [] if playout.get("phase") == "ready" else [f"playout: {playout.get('phase', 'not heard of')}"]
+        return reasons + ([] if self._inbox.up else ["redis: down"])
+
+    async def say(self, fields: Mapping[str, str]) -> str:
+        return await self._events.push(fields)
+
+    # ── loops ────────────────────────────────────────────────────────────────────────────────────
+
+    async def _tick(self) -> None:
+        """The heartbeat: reports, deadlines, cuts to repeat. It beats from here, so a stuck loop is seen."""
+        ticks = 0
+        while True:
+            self._read_reports()
+            self._show.tick()
+            self._refresh()
+            if ticks % BEAT_EVERY == 0:
+                self._beat()
+            if self._show.draining and not self._show.out and self._supply.going_on is None:
+                self.ended.set()
+            ticks += 1
+            await asyncio.sleep(TICK_S)
+
+    async def _begin(self) -> None:
+        """Let new sentences begin once all that waits in Redis was read, or Redis is plainly away."""
+        self._show.paused = self._spec.when_no_output == "pause" and not self._somebody_listens()
+        try:
+            async with asyncio.timeout(INTAKE_WAIT_S):
+                await self._inbox.read_once.wait()
+        except TimeoutError:
+            log.warning("show.without_inbox")
+        self._show.opened = True
+        log.info("director.ready", waiting=self._show.waiting())
+        await self._inbox.read_once.wait()
+        self._show.left_behind_is_read()
+
+    async def _serve_control(self) -> None:
+        """The web libraries take a third of a second to import: a director that comes back speaks first."""
+        server = await asyncio.to_thread(importlib.import_module, "broadcaster.web.server")
+        await server.serve_control(self, self._spec.control_host, self._spec.control_port)
+
+    async def _tell_status(self) -> None:
+        while True:
+            try:
+                await self._events.set_status(msgspec.json.encode(self.status()))
+            except RedisDown:
+                pass  # told by the inbox already; the next second comes
+            await asyncio.sleep(STATUS_S)
+
+    async def _drain(self, grace_s: float) -> None:
+        """No new words; the sentence on air is finished, if it can be within the grace."""
+        log.info("director.draining", grace_s=grace_s)
+        self._show.draining = True
+        self._intake.cancel()
+        await asyncio.sleep(max(0.0, grace_s - FLUSH_S))
+        self.ended.set()
+
+    # ── what comes in ────────────────────────────────────────────────────────────────────────────
+
+    def _listen(self) -> None:
+        try:
+            messages = self._lifeline.poll()
+        except LineClosed:
+            asyncio.get_running_loop().remove_reader(self._lifeline.fileno())
+            self.orphaned = True
+            self.ended.set()
+            return
+        for message in messages:
+            if isinstance(message, Drain) and not self._show.draining:
+                self._tasks.append(self._spawn(self._drain(message.grace_s)))
+            elif isinstance(message, Status):
+                self._told = message.facts
+                self._show.paused = self._spec.when_no_output == "pause" and not self._somebody_listens()
+
+    def _accept(self, utterance: Utterance) -> None:
+        self._show.accept(utterance)
+        self._refresh()
+
+    def _demanded(self, demand: SpeechDemand, to: bytes) -> None:
+        self._read_reports()  # what was heard decides where a new engine begins
+        self._supply.demand(demand, to)
+        self._refresh()
+
+    def _read_reports(self) -> None:
+        reports = self._journal.read()
+        for report in reports:
+            self._show.report(report)
+        if reports:
+            self._save()
+
+    def _replay(self) -> None:
+        for report in self._journal.read():
+            self._show.report(report, replayed=True)
+        self._show.after_replay()
+        self._save()
+
+    def _journal_after(self, seen: int) -> JournalReader:
+        """The reader after that report; from the beginning when the journal is not the one we knew."""
+        directory = Path(self._spec.state_dir) / JOURNAL
+        if seen and not any(report.seq == seen for report in JournalReader(directory, seen - 1).read()[:1]):
+            log.warning("journal.unknown", seen=seen)
+            seen = 0
+        return JournalReader(directory, seen)
+
+    # ── what goes out ────────────────────────────────────────────────────────────────────────────
+
+    def _refresh(self) -> None:
+        """Something changed: have the coming sentences spoken, and answer if a question is open."""
+        self._want()
+        self._answer()
+        if cut := self._supply.due_cut():
+            self._feed.cut(cut)
+
+    def _want(self) -> None:
+        keys = self._show.planned()
+        if (going_on := self._supply.going_on) is not None:
+            keys = [going_on, *keys]
+        elif not self._supply.has_fed:  # an engine may hold the beginning of this one
+            keys = [*self._show.out[-1:], *keys]
+        wanted: list[Wanted] = []
+        for key in keys:
+            if text := self._show.text(key):
+                wanted.append(Wanted(key, text[0], Voice(text[1] or self._spec.voice_name, self._spec.voice_rate)))
+        self._studio.want(wanted, self._show.out)
+
+    def _answer(self) -> None:
+        answer = self._supply.answer()
+        if answer is None:
+            return
+        if any(mark.kind == SENTENCE and mark.at < answer.chunk.hop_samples for mark in answer.chunk.marks):
+            self._save()  # before it leaves: a sentence that is out must be known as such
+        if not self._feed.answer(answer.to, answer.chunk, answer.air, answer.drive):
+            log.warning("chunk.unsent", engine=answer.to.decode("utf-8", "replace"))  # it asks again
+        self._want()
+
+    def _put(self, event: Event) -> None:
+        self._events.put(event, self._clock.wall_s())
+
+    def _cut(self, utterance: str) -> None:
+        self._supply.cut(utterance)
+        log.info("timeline.cut", timeline=self._supply.number, utterance=utterance)
+        self._save()
+
+    def _tried(self, key: Key, begins: bool) -> None:
+        self._show.tried(key, begins)
+        if begins:
+            self._save()  # a voice that takes the process with it must leave a trace
+
+    def _save(self) -> None:
+        try:
+            continuity.save(self._state_file, self._show.continuity(self._supply.number))
+        except OSError as error:
+            if not self._disk_refuses:
+                log.error("state.unwritten", reason=str(error))
+            self._disk_refuses = True
+        else:
+            self._disk_refuses = False
+
+    def _beat(self) -> None:
+        phase = "ready" if self._show.opened else "loading"
+        self._lifeline.beat("draining" if self._show.draining else phase, busy=bool(self._show.out), **self._facts())
+
+    # ── small things ─────────────────────────────────────────────────────────────────────────────
+
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "waiting": self._show.waiting(),
+            "on_air": self._show.on_air(),
+            "said": self._show.said,
+            "redis": "up" if self._inbox.up else "down",
+            "tts_ms_p50": self._studio.first_piece_ms(),
+            "time_to_air_ms": list(self._show.times_to_air_ms)[-10:],
+            "timeline": self._supply.number,
+            "paused": self._show.paused,
+        }
+
+    def _reading(self, place: script.Place) -> Reading | None:
+        """The script, or None: one that cannot be read is told of, and the show goes on without it."""
+        if not self._spec.script_file:
+            return None
+        try:
+            return Reading(script.load(Path(self._spec.script_file)), sentences, self._spec.script_loop, place)
+        except ScriptError as error:
+            log.error("script.unusable", reason=str(error))
+            return None
+
+    def _somebody_listens(self) -> bool:
+        """Whether an output that counts is live; with no outputs nobody is waited for."""
+        ack, names = self._spec.ack, self._spec.outputs
+        counted = [ack] if ack in names else names
+        return not counted or any(_is_live(self._told, name) for name in counted)
+
+    def _is_settling(self, stream_id: str) -> bool:
+        return stream_id in self._events.settling
+
+    def _speech_of(self, key: Key) -> Speech | None:
+        return self._studio.get(key)
+
+    def _forget(self, identity: str) -> None:
+        self._studio.forget(identity)
+
+
+def _is_live(facts: Mapping[str, Any], output: str) -> bool:
+    """From what the supervisor knows of an output's pusher."""
+    told = facts.get("outputs", {}).get(output, {}).get("state")
+    return "live" in (told, facts.get("children", {}).get(f"pusher-{output}", {}).get("phase"))

@@ -1,0 +1,280 @@
+"""The rundown: what will be said next, sentence by sentence, and what was said but not yet heard.
+
+In: utterances, and word of what viewers heard. Out: the plan of the coming sentences, and utterances
+that are done. Pure: no clock (times are arguments), no I/O, no sound.
+
+The rules
+* Lane orders what waits: live > command > reply > scheduled > script. Within a lane, first come, first said.
+* append: after its lane's queue. It begins at a sentence end of a lower lane, and waits for an utterance of its own
+  or a higher lane to end.
+* insert: before all that waits, at the next sentence end whatever is on air; inserts among themselves go by lane,
+  then by arrival, and one that has begun is finished before another of its lane or below.
+* now: cuts at once when its lane is at least the lane on air, else it is an insert.
+* What was broken off goes on where it was: at the next sentence if it yielded at a sentence end; if it was cut in the
+  middle, that sentence is said again from its start.
+* A sentence given away is *out* until it is reported heard; what is out comes back by `rewind` when it was lost.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from broadcaster.utterance import Key, Lane, Utterance
+
+CAPACITY = 1000  # utterances waiting; more is refused, since nobody will hear them in time
+CAPACITY_CHARS = 4_000_000  # of their texts, about 16 MB at most
+
+CUTTING, INSERTED, APPENDED = range(3)
+
+
+class Placed(Enum):
+    """What became of an utterance that was added."""
+
+    WAITS = "waits"
+    CUTS = "cuts"  #: what is on air ends now; `rewind` was done
+    KNOWN = "known"  #: this id is here already; nothing changed
+    FULL = "full"  #: refused
+
+
+@dataclass(slots=True)
+class _Entry:
+    utterance: Utterance
+    urgency: int
+    order: int  #: among equals; negative for what was broken off
+    held: bool = False  #: its voice failed; it waits to be tried again
+    doubted: bool = False  #: cut just now, and how much of it was heard is not known yet
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """Smaller goes first; decides over what is on air as well."""
+        return (self.urgency, -self.utterance.lane)
+
+    @property
+    def key(self) -> tuple[int, int, int]:
+        return (*self.rank, self.order)
+
+
+class Rundown:
+    def __init__(self, capacity: int = CAPACITY, capacity_chars: int = CAPACITY_CHARS) -> None:
+        self._capacity = capacity
+        self._capacity_chars = capacity_chars
+        self._entries: dict[str, _Entry] = {}
+        self._heard: dict[str, int] = {}  #: sentences of an utterance that viewers heard
+        self._out: list[Key] = []  #: given away, oldest first
+        self._current: str | None = None  #: utterance of the newest sentence given away, until its last one
+        self._chars = 0
+        self._newest = 0
+        self._oldest = 0
+
+    # ── what is here ─────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def out(self) -> tuple[Key, ...]:
+        return tuple(self._out)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, identity: object) -> bool:
+        return identity in self._entries
+
+    def get(self, identity: str) -> Utterance | None:
+        entry = self._entries.get(identity)
+        return entry.utterance if entry else None
+
+    def heard(self, identity: str) -> int:
+        """How many sentences of it viewers heard."""
+        return self._heard.get(identity, 0)
+
+    def partly_heard(self) -> dict[str, int]:
+        """Utterances that are not done, and how many of their sentences were heard."""
+        return dict(self._heard)
+
+    def next_sentence(self, identity: str) -> int:
+        """Index of its first sentence that was neither heard nor given away."""
+        given = max((sentence + 1 for name, sentence in self._out if name == identity), default=0)
+        return max(given, self.heard(identity))
+
+    @property
+    def full(self) -> bool:
+        return len(self._entries) >= self._capacity or self._chars >= self._capacity_chars
+
+    def waiting(self) -> int:
+        """Utterances with something left to give away, due or not."""
+        return sum(1 for entry in self._entries.values() if self._has_more(entry))
+
+    def on_air(self) -> Utterance | None:
+        """What viewers hear, or will next: the owner of the oldest sentence that is out."""
+        return next((found for name, _ in self._out if (found := self.get(name))), None)
+
+    # ── what comes ───────────────────────────────────────────────────────────────────────────────
+
+    def add(self, utterance: Utterance, resumed: bool = False) -> Placed:
+        """Take an utterance in. `resumed`: it was on air before a restart, so its mode is spent and it cuts nothing."""
+        if utterance.id in self._entries:
+            return Placed.KNOWN
+        chars = _chars(utterance)
+        if self.full or self._chars + chars > self._capacity_chars:
+            return Placed.FULL
+        urgency = APPENDED if utterance.mode == "append" else INSERTED
+        cuts = utterance.mode == "now" and not resumed and utterance.lane >= self._lane_on_air()
+        if cuts:
+            self.rewind()
+            urgency = CUTTING
+        self._newest += 1
+        order = self._front() if cuts else self._newest
+        self._entries[utterance.id] = _Entry(utterance, urgency, order)
+        self._chars += chars
+        return Placed.CUTS if cuts else Placed.WAITS
+
+    def plan(self, count: int, now_s: float) -> list[Key]:
+        """The next `count` sentences as things stand, first to last; nothing is given away by asking."""
+        following = self._following(now_s)
+        order = heapq.nsmallest(count, (self._entries[name] for name in following), key=lambda entry: entry.key)
+        current = self._entries.get(self._current) if self._current in following else None
+        planned: list[Key] = []
+        while order and len(planned) < count:
+            entry = order[0] if current is None or order[0].rank < current.rank else current
+            if entry.doubted:
+                break
+            name = entry.utterance.id
+            planned.append((name, following[name]))
+            following[name] += 1
+            current = entry
+            if following[name] >= len(entry.utterance.sentences):
+                order = [other for other in order if other is not entry]
+                current = None
+        return planned
+
+    def expire(self, now_s: float) -> list[Utterance]:
+        """Take out what waited beyond its time; what has begun is finished."""
+        gone = [
+            entry.utterance
+            for name, entry in self._entries.items()
+            if entry.utterance.expires_s is not None
+            and entry.utterance.expires_s <= now_s
+            and self.next_sentence(name) == 0
+        ]
+        for utterance in gone:
+            self.remove(utterance.id)
+        return gone
+
+    # ── what is given away, and what became of it ────────────────────────────────────────────────
+
+    def begin(self, key: Key) -> None:
+        """This sentence was given away: it is out."""
+        name, sentence = key
+        self._put_aside(name)
+        self._out.append(key)
+        entry = self._entries.get(name)
+        self._current = name if entry and sentence + 1 < len(entry.utterance.sentences) else None
+
+    def restore(self, out: Iterable[Key], heard: dict[str, int]) -> None:
+        """Take up what was out and heard before a restart."""
+        self._heard.update(heard)
+        for key in out:
+            self.begin(key)
+
+    def sentence_heard(self, key: Key) -> Utterance | None:
+        """Viewers heard the whole sentence; returns its utterance when that was the last one."""
+        name, sentence = key
+        self._heard[name] = max(self.heard(name), sentence + 1)
+        self._out = [(other, index) for other, index in self._out if other != name or index > sentence]
+        entry = self._entries.get(name)
+        if entry is None or self._heard[name] < len(entry.utterance.sentences):
+            return None
+        return self.remove(name)
+
+    def remove(self, identity: str) -> Utterance | None:
+        """Forget an utterance altogether: heard, dead or expired."""
+        self._heard.pop(identity, None)
+        self._out = [key for key in self._out if key[0] != identity]
+        if self._current == identity:
+            self._current = None
+        entry = self._entries.pop(identity, None)
+        if entry is None:
+            return None
+        self._chars -= _chars(entry.utterance)
+        return entry.utterance
+
+    def prune(self, but: str) -> None:
+        """Forget what was heard of utterances that are not here, but for ids that begin with `but`."""
+        self._heard = {
+            name: count for name, count in self._heard.items() if name in self._entries or name.startswith(but)
+        }
+
+    def rewind(self, beyond: int = 0) -> list[Key]:
+        """What is out, but for its oldest `beyond` sentences, was lost: it waits again, before its equals."""
+        lost = self._out[beyond:]
+        del self._out[beyond:]
+        for name in reversed(list(dict.fromkeys(name for name, _ in lost))):
+            if entry := self._entries.get(name):
+                entry.order = self._front()
+        self._current = None
+        if self._out:
+            name, sentence = self._out[-1]
+            entry = self._entries.get(name)
+            self._current = name if entry and sentence + 1 < len(entry.utterance.sentences) else None
+        return lost
+
+    def again(self, key: Key) -> None:
+        """This sentence broke off because of its voice: it and what follows it in its utterance wait again."""
+        name, sentence = key
+        self._out = [(other, index) for other, index in self._out if other != name or index < sentence]
+        self._put_aside("")
+        if entry := self._entries.get(name):
+            entry.order = self._front()
+
+    def hold(self, identity: str, on: bool) -> None:
+        """Leave it out of the plan for a while, or no longer."""
+        if entry := self._entries.get(identity):
+            entry.held = on
+
+    def doubt(self, identities: Iterable[str]) -> None:
+        """How much of these was heard is not known: nothing is planned beyond them until `settle`."""
+        for name in identities:
+            if entry := self._entries.get(name):
+                entry.doubted = True
+
+    def settle(self) -> None:
+        for entry in self._entries.values():
+            entry.doubted = False
+
+    # ── the rules ────────────────────────────────────────────────────────────────────────────────
+
+    def _following(self, now_s: float) -> dict[str, int]:
+        """The next sentence of each utterance that may go on now."""
+        begun = {name for name, _ in self._out} | self._heard.keys()
+        return {
+            name: sentence
+            for name, entry in self._entries.items()
+            if not entry.held
+            and (entry.utterance.due_s is None or entry.utterance.due_s <= now_s)
+            and (sentence := self.next_sentence(name) if name in begun else 0) < len(entry.utterance.sentences)
+        }
+
+    def _has_more(self, entry: _Entry) -> bool:
+        return self.next_sentence(entry.utterance.id) < len(entry.utterance.sentences)
+
+    def _lane_on_air(self) -> int:
+        """The highest lane that a cut would silence: all that is out, and what is about to cut."""
+        lanes = [found.lane for name, _ in self._out if (found := self.get(name))]
+        lanes += [entry.utterance.lane for entry in self._entries.values() if entry.urgency == CUTTING]
+        return max(lanes, default=Lane.SCRIPT)
+
+    def _put_aside(self, following: str) -> None:
+        """What was going on is broken off at a sentence end by another: it goes on before its equals."""
+        if self._current not in (None, following) and (entry := self._entries.get(str(self._current))):
+            entry.order = self._front()
+        self._current = None
+
+    def _front(self) -> int:
+        self._oldest -= 1
+        return self._oldest
+
+
+def _chars(utterance: Utterance) -> int:
+    return sum(map(len, utterance.sentences))

@@ -1,0 +1,416 @@
+"""The life of every utterance: accepted, planned, given away, heard, done, or refused with a reason.
+
+In: utterances, reports of what viewers heard, word of voices that failed, the time. Out: the lines to say next, and
+events. It joins the rundown, the script and what outlives the process; it does no I/O and waits for nothing.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from broadcaster.continuity import Continuity
+from broadcaster.events import (
+    ACCEPTED,
+    AIRED,
+    DEAD_LETTERED,
+    DUPLICATE,
+    EXPIRED,
+    INTERRUPTED,
+    STARTED,
+    SYNTHESISED,
+    Event,
+    event_of,
+)
+from broadcaster.ledger import FINISHED_KEPT, Ledger
+from broadcaster.patience import TRIES, Patience
+from broadcaster.rundown import Placed, Rundown
+from broadcaster.script import Place, Reading
+from broadcaster.timeline import Line, Speech
+from broadcaster.utterance import SCRIPT_PREFIX, Key, Utterance
+from pipeline.clock import NS, Clock
+from pipeline.errors import MessageError, SpeechError
+from pipeline.media import Position
+from pipeline.wire import Report
+
+PLANNED = 4  # sentences planned, and synthesised, ahead
+SCRIPT_AHEAD = 2  # utterances of the script kept in the rundown
+DOUBT_NS = 2 * NS  # playout reports a cut within this, or never
+TIMES_KEPT = 50
+
+log = structlog.get_logger()
+
+
+class Show:
+    """All on one event loop.
+
+    emit: takes events. cut: ends what is on air, named by its utterance ("" = nothing). forget: an utterance's sound is
+    not needed any more. is_settling: the acknowledgement of a stream entry is under way.
+    """
+
+    def __init__(
+        self,
+        rundown: Rundown,
+        reading: Reading | None,
+        saved: Continuity,
+        clock: Clock,
+        emit: Callable[[Event], None],
+        is_settling: Callable[[str], bool],
+    ) -> None:
+        self._rundown = rundown
+        self._reading = reading
+        self._clock = clock
+        self._emit = emit
+        self.cut: Callable[[str], None] = _not_wired
+        self.forget: Callable[[str], None] = _not_wired
+        self.speech_of: Callable[[Key], Speech | None] = lambda key: None
+        self.opened = False  #: nothing new begins before what an earlier director left was read
+        self.paused = False  #: nothing new begins while nobody would hear it
+        self.draining = False  #: nothing new begins any more
+        self.said = 0
+        self.times_to_air_ms: deque[int] = deque(maxlen=TIMES_KEPT)
+        self._ledger = Ledger(saved.finished, is_settling)
+        self._patience = Patience(saved.trying)
+        self._began: set[Key] = set()  #: sentences out of which playout reported the beginning
+        self._started: set[str] = set()
+        self._synthesised: set[str] = set()
+        self._doubt_ns: int | None = None
+        self._ours_until_ns = 0  #: so long the next report of a cut may be the answer to ours
+        self._script: list[str] = []  #: ids of the script in the rundown, first to last
+        self._place = saved.place
+        self._seen = saved.seen
+        self._lost_on_start = False
+        for utterance in saved.on_air:
+            rundown.add(utterance, resumed=True)
+            if utterance.id.startswith(SCRIPT_PREFIX):
+                self._script.append(utterance.id)
+        rundown.restore(saved.out, saved.heard)
+
+    def left_behind_is_read(self) -> None:
+        """All that was not acknowledged is here; what else the journal named was settled long ago."""
+        self._ledger.nothing_is_left_behind()
+        self._rundown.prune(SCRIPT_PREFIX)
+
+    # ── words come ───────────────────────────────────────────────────────────────────────────────
+
+    def accept(self, utterance: Utterance) -> None:
+        """Take an utterance of the `say` stream, new or again."""
+        known = self._rundown.get(utterance.id)
+        if known is not None and known.stream_id == utterance.stream_id:
+            return
+        if known is not None or utterance.id in self._ledger:
+            self._come_again(utterance)
+        elif self._patience.is_deadly(utterance.id):
+            self._bury(utterance, f"the director died {TRIES} times over it")
+        elif self._is_late(utterance):
+            self._emit(event_of(EXPIRED, utterance))
+        else:
+            self._add(utterance)
+
+    def _come_again(self, utterance: Utterance) -> None:
+        report = self._ledger.claim(utterance.id)
+        if report is None:
+            self._emit(event_of(DUPLICATE, utterance))
+        else:  # it was aired, and the acknowledgement got lost with the last director
+            self._tell_aired(utterance, report)
+
+    def _add(self, utterance: Utterance) -> None:
+        out = self._rundown.out
+        on_air = self._rundown.on_air()
+        placed = self._rundown.add(utterance)
+        if placed is Placed.FULL:
+            self._bury(utterance, f"the rundown is full: {len(self._rundown)} utterances wait")
+            return
+        self._emit(event_of(ACCEPTED, utterance))
+        if placed is Placed.CUTS:
+            self._began.clear()
+            if out:
+                self._rundown.doubt(name for name, _ in out)
+                self._ours_until_ns = self._doubt_ns = self._clock.now_ns() + DOUBT_NS
+            self.cut(on_air.id if on_air else "")
+
+    def _is_late(self, utterance: Utterance) -> bool:
+        expires_s = utterance.expires_s
+        begun = self._rundown.next_sentence(utterance.id) > 0
+        return expires_s is not None and expires_s <= self._clock.wall_s() and not begun
+
+    # ── words go ─────────────────────────────────────────────────────────────────────────────────
+
+    def lines(self) -> Sequence[Line]:
+        if not self.opened or self.paused or self.draining:
+            return []
+        return [line for key in self.planned() if (line := self._line(key))]
+
+    def planned(self) -> list[Key]:
+        """The coming sentences, whether or not they may begin now."""
+        return self._rundown.plan(PLANNED, self._clock.wall_s())
+
+    def speech(self, key: Key) -> Speech | None:
+        return self.speech_of(key)
+
+    def text(self, key: Key) -> tuple[str, str] | None:
+        """A sentence and the voice its message asks for."""
+        utterance = self._rundown.get(key[0])
+        return (utterance.sentences[key[1]], utterance.voice) if utterance else None
+
+    def begun(self, keys: Sequence[Key]) -> None:
+        for key in keys:
+            self._rundown.begin(key)
+        self.top_up()
+
+    def lost(self) -> bool:
+        self._began.clear()
+        lost = self._rundown.rewind()
+        if lost:
+            self._ours_until_ns = self._clock.now_ns() + DOUBT_NS
+            log.info("speech.again", utterance=lost[0][0], sentence=lost[0][1], sentences=len(lost))
+        return bool(lost)
+
+    def resume(self, after: Position) -> Line | None:
+        key = (after.utterance, after.sentence)
+        out = self._rundown.out
+        if key in out:
+            self._rundown.rewind(beyond=out.index(key) + 1)
+        else:
+            self.lost()
+            if key[0] not in self._rundown or self._rundown.next_sentence(key[0]) != key[1]:
+                return None
+            self._rundown.begin(key)
+        line = self._line(key)
+        if line is None:
+            self._rundown.rewind()
+            return None
+        log.info("speech.resumed", utterance=key[0], sentence=key[1], sample=after.samples)
+        return line
+
+    def _line(self, key: Key) -> Line | None:
+        utterance = self._rundown.get(key[0])
+        if utterance is None or key[1] >= len(utterance.sentences):
+            return None
+        return Line(
+            key=key,
+            text=utterance.sentences[key[1]],
+            lane=utterance.lane_name,
+            last=key[1] + 1 == len(utterance.sentences),
+            section=utterance.section,
+            speech=self.speech_of(key),
+        )
+
+    # ── what viewers heard ───────────────────────────────────────────────────────────────────────
+
+    def report(self, report: Report, replayed: bool = False) -> None:
+        """Take a report of the journal. `replayed`: it was written while no director listened."""
+        self._seen = report.seq
+        key = (report.utterance, report.sentence)
+        match report.what:
+            case "started":
+                self._tell_started(report)
+            case "sentence":
+                self._began.add(key)
+            case "sentence_aired":
+                self._heard(key, report, replayed)
+            case "aired":
+                self._finish(self._rundown.remove(report.utterance), report)
+            case "cut":
+                lost = key in self._rundown.out and not self._answers_ours()
+                self._broken_off(report, "cut", lost=lost, replayed=replayed)
+                self._settle_doubt()
+            case "lost":
+                lost = key in self._rundown.out and (replayed or key in self._began)
+                self._broken_off(report, "lost", lost=lost, replayed=replayed)
+            case "opened":
+                self._playout_began(report, replayed)
+
+    def after_replay(self) -> None:
+        """All that the journal holds was read: what was lost meanwhile is void for everybody."""
+        if self._lost_on_start:
+            self.lost()
+            self.cut("")
+
+    def _heard(self, key: Key, report: Report, replayed: bool) -> None:
+        if key[0] not in self._rundown and not replayed:
+            return  # it was refused, or done, in the meantime
+        self._began.discard(key)
+        self.said += 1
+        utterance = self._rundown.sentence_heard(key)
+        if utterance is not None:
+            self._finish(utterance, report)
+
+    def _broken_off(self, report: Report, reason: str, lost: bool, replayed: bool) -> None:
+        utterance = self._rundown.get(report.utterance)
+        if utterance is not None:
+            where = {"frame": report.frame, "sample": report.sample, "sentence": report.sentence}
+            self._emit(event_of(INTERRUPTED, utterance, reason=reason, **where))
+        if lost:
+            self._lose(utterance, replayed)
+
+    def _playout_began(self, report: Report, replayed: bool) -> None:
+        utterance = self._rundown.on_air()
+        if utterance is not None:
+            where = {"frame": report.frame, "sample": report.sample}
+            self._emit(event_of(INTERRUPTED, utterance, reason="playout", **where))
+        self._lose(utterance, replayed)
+
+    def _lose(self, utterance: Utterance | None, replayed: bool) -> None:
+        """What is out will not be heard, but an engine may hold some of it: a cut makes that void."""
+        if not self._rundown.out:
+            return
+        if replayed:
+            self._lost_on_start = True
+            return
+        self.lost()
+        self.cut(utterance.id if utterance else "")
+
+    def _answers_ours(self) -> bool:
+        """Whether a report of a cut answers a cut of ours: once for each; what it names may be out again by then."""
+        ours = self._clock.now_ns() < self._ours_until_ns
+        self._ours_until_ns = 0
+        return ours
+
+    def _settle_doubt(self) -> None:
+        if self._doubt_ns is not None:
+            self._doubt_ns = None
+            self._rundown.settle()
+
+    def _tell_started(self, report: Report) -> None:
+        utterance = self._rundown.get(report.utterance)
+        if utterance is None or utterance.id in self._started:
+            return
+        self._started.add(utterance.id)
+        waited_ms = round((report.wall_s - utterance.accepted_s) * 1000)
+        if not utterance.id.startswith(SCRIPT_PREFIX):
+            self.times_to_air_ms.append(waited_ms)
+        self._emit(event_of(STARTED, utterance, frame=report.frame, sample=report.sample, waited_ms=waited_ms))
+
+    def _finish(self, utterance: Utterance | None, report: Report) -> None:
+        if utterance is not None:
+            self._ledger.finish(utterance.id, utterance.stream_id, report)
+            self._let_go(utterance.id)
+            self._tell_aired(utterance, report)
+        elif report.what == "aired":
+            self._ledger.heard_of(report)
+
+    def _tell_aired(self, utterance: Utterance, report: Report) -> None:
+        self._emit(event_of(AIRED, utterance, frame=report.frame, sample=report.sample))
+
+    def _let_go(self, identity: str) -> None:
+        """It is out of the rundown for good: keep nothing of it."""
+        self._started.discard(identity)
+        self._synthesised.discard(identity)
+        self._patience.forget(identity)
+        if identity in self._script:
+            self._script.remove(identity)
+            self.top_up()
+        self.forget(identity)
+
+    # ── voices ───────────────────────────────────────────────────────────────────────────────────
+
+    def tried(self, key: Key, begins: bool) -> None:
+        """A voice begins with this sentence, or is done with it, well or not."""
+        if begins:
+            self._patience.begins(key)
+        else:
+            self._patience.ends(key)
+
+    def made(self, key: Key, took_ms: int) -> None:
+        """The sentence is synthesised."""
+        utterance = self._rundown.get(key[0])
+        if utterance is None:
+            return
+        self._patience.succeeded(key[0])
+        if key[0] not in self._synthesised:
+            self._synthesised.add(key[0])
+            self._emit(event_of(SYNTHESISED, utterance, sentence=key[1], took_ms=took_ms))
+
+    def failed(self, key: Key, error: SpeechError | MessageError) -> None:
+        """No voice could say it: it waits, the others go first; at last it is given up."""
+        utterance = self._rundown.get(key[0])
+        if utterance is None:
+            return
+        log.warning("speech.failed", utterance=key[0], sentence=key[1], reason=str(error))
+        if self._patience.failed(utterance, error, self._clock.now_ns()):
+            if key in self._rundown.out:
+                self._rundown.again(key)
+            self._rundown.hold(key[0], on=True)
+        else:
+            self._rundown.remove(key[0])
+            self._let_go(key[0])
+            self._bury(utterance, f"no voice could say sentence {key[1] + 1}: {error}")
+
+    def _bury(self, utterance: Utterance, reason: str) -> None:
+        log.warning("utterance.refused", utterance=utterance.id, lane=utterance.lane_name, reason=reason)
+        original = {b"text": " ".join(utterance.sentences).encode(), b"mode": utterance.mode.encode()}
+        if utterance.voice:
+            original[b"voice"] = utterance.voice.encode()
+        facts: dict[str, str | int] = {"reason": reason}
+        self._emit(Event(DEAD_LETTERED, utterance.id, utterance.lane_name, utterance.stream_id, facts, original))
+
+    # ── time passes ──────────────────────────────────────────────────────────────────────────────
+
+    def tick(self) -> None:
+        now_ns = self._clock.now_ns()
+        for utterance in self._rundown.expire(self._clock.wall_s()):
+            self._let_go(utterance.id)
+            self._emit(event_of(EXPIRED, utterance))
+        for name in self._patience.due(now_ns):
+            self._rundown.hold(name, on=False)
+        if self._doubt_ns is not None and now_ns >= self._doubt_ns:
+            self._settle_doubt()
+
+    def top_up(self) -> None:
+        """Keep the coming utterances of the script in the rundown."""
+        if self._reading is None:
+            return
+        for _ in range(FINISHED_KEPT):  # those that were aired are passed over
+            waiting = [name for name in self._script if self._rundown.next_sentence(name) == 0]
+            if len(waiting) >= SCRIPT_AHEAD:
+                return
+            utterance = None if self._rundown.full else self._reading.next(self._clock.wall_s())
+            if utterance is None:
+                return
+            if utterance.id in self._ledger:
+                continue
+            if self._patience.is_deadly(utterance.id):
+                self._ledger.pass_over(utterance.id)
+                self._bury(utterance, f"the director died {TRIES} times over it")
+                continue
+            if self._rundown.add(utterance) is Placed.WAITS:
+                self._script.append(utterance.id)
+
+    # ── what outlives us ─────────────────────────────────────────────────────────────────────────
+
+    def continuity(self, timeline: int) -> Continuity:
+        out = self._rundown.out
+        names = dict.fromkeys(name for name, _ in out)
+        return Continuity(
+            out=list(out),
+            on_air=[found for name in names if (found := self._rundown.get(name))],
+            heard=self._rundown.partly_heard(),
+            finished=self._ledger.unclaimed(),
+            seen=self._seen,
+            timeline=timeline,
+            place=self._script_place(),
+            trying=self._patience.trying(),
+        )
+
+    def _script_place(self) -> Place:
+        if self._reading is None:
+            return self._place
+        return self._reading.place_of(self._script[0] if self._script else None)
+
+    def waiting(self) -> int:
+        return self._rundown.waiting()
+
+    def on_air(self) -> str:
+        found = self._rundown.on_air()
+        return found.id if found else ""
+
+    @property
+    def out(self) -> tuple[Key, ...]:
+        return self._rundown.out
+
+
+def _not_wired(_utterance: str) -> None:
+    raise AssertionError("the show was not wired to a supply and a studio")

@@ -1,0 +1,177 @@
+"""What is to be said: the utterance, its lane and mode, and how a message from outside becomes one.
+
+In: fields as any program may have pushed them. Out: an Utterance, or MessageError with the words that
+its sender will read in the dead letters. Pure: it reads no clock and knows no Redis.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from enum import IntEnum
+from typing import TypeAlias
+
+import msgspec
+
+from pipeline.errors import MessageError
+
+TEXT_MAX_CHARS = 20_000  # about half an hour of talk; more is a script, not a message
+ID_MAX_CHARS = 128
+VOICE_MAX_CHARS = 100
+TTL_MAX_S = 30 * 86_400.0
+SCRIPT_PREFIX = "script:"  # ids of our own; nobody else may use them
+FIELDS = ("text", "lane", "mode", "id", "ttl_s", "at", "voice")
+MODES = ("append", "insert", "now")
+
+Key: TypeAlias = tuple[str, int]
+"""(utterance id, index of a sentence in it)."""
+
+
+class Lane(IntEnum):
+    """Who speaks; a higher one goes first among what waits."""
+
+    SCRIPT = 0
+    SCHEDULED = 1
+    REPLY = 2
+    COMMAND = 3
+    LIVE = 4
+
+
+LANES = {lane.name.lower(): lane for lane in reversed(Lane)}
+
+
+class Utterance(msgspec.Struct, frozen=True):
+    """One thing to be said; the unit of acknowledgement, interruption and expiry.
+
+    stream_id: its entry in the `say` stream, "" when it came another way. voice: "" = the room's.
+    accepted_s, expires_s, due_s: Unix seconds. section: name of the script section it opens, or "".
+    """
+
+    id: str
+    sentences: tuple[str, ...]
+    lane: Lane = Lane.COMMAND
+    mode: str = "append"
+    stream_id: str = ""
+    voice: str = ""
+    accepted_s: float = 0.0
+    expires_s: float | None = None
+    due_s: float | None = None
+    section: str = ""
+
+    @property
+    def lane_name(self) -> str:
+        return self.lane.name.lower()
+
+
+def parse(
+    stream_id: str,
+    raw: Mapping[bytes, bytes],
+    split: Callable[[str], Sequence[str]],
+    now_s: float,
+) -> Utterance:
+    """Read one message of the `say` stream. `split` cuts a text into sentences. MessageError says what is wrong."""
+    fields = _decoded(raw)
+    text = _text(fields)
+    sentences = tuple(split(text))
+    if not sentences:
+        raise MessageError("text: there is nothing in it that can be said")
+    ttl_s = _ttl(fields.get("ttl_s"))
+    return Utterance(
+        id=_id(fields.get("id"), stream_id),
+        sentences=sentences,
+        lane=LANES[_choice("lane", fields.get("lane", "command"), LANES)],
+        mode=_choice("mode", fields.get("mode", "append"), MODES),
+        stream_id=stream_id,
+        voice=_voice(fields.get("voice", "")),
+        accepted_s=now_s,
+        expires_s=None if ttl_s is None else pushed_s(stream_id) + ttl_s,
+        due_s=_due(fields.get("at")),
+    )
+
+
+def check(fields: Mapping[str, str]) -> None:
+    """MessageError when a message of these fields would be refused; whether a voice can say it shows later."""
+    parse("0-0", {name.encode(): value.encode() for name, value in fields.items()}, lambda text: [text], 0.0)
+
+
+def pushed_s(stream_id: str) -> float:
+    """When a stream entry was added, Unix seconds: its id begins with milliseconds."""
+    return int(stream_id.partition("-")[0]) / 1000
+
+
+def _decoded(raw: Mapping[bytes, bytes]) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    for key, value in raw.items():
+        name = key.decode("utf-8", "replace")[:40]
+        if name not in FIELDS:
+            near = difflib.get_close_matches(name, FIELDS, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(FIELDS)}"
+            raise MessageError(f"unknown field {name!r}; {hint}")
+        try:
+            fields[name] = value.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise MessageError(f"{name}: not UTF-8 (byte {error.start})") from error
+    return fields
+
+
+def _text(fields: Mapping[str, str]) -> str:
+    if "text" not in fields:
+        raise MessageError("the field `text` is missing")
+    text = fields["text"]
+    if len(text) > TEXT_MAX_CHARS:
+        raise MessageError(f"text: {len(text):,} characters; at most {TEXT_MAX_CHARS:,} can be one utterance")
+    clean = "".join(char if char.isprintable() or char in "\n\t" else " " for char in text).strip()
+    if not clean:
+        raise MessageError("text: it is empty")
+    return clean
+
+
+def _choice(name: str, value: str, choices: Sequence[str] | Mapping[str, object]) -> str:
+    if value not in choices:
+        raise MessageError(f"{name}: {value[:40]!r} is none of {', '.join(choices)}")
+    return value
+
+
+def _id(given: str | None, stream_id: str) -> str:
+    if given is None:
+        return stream_id
+    if not given or len(given) > ID_MAX_CHARS or not given.isprintable() or given != given.strip():
+        raise MessageError(f"id: 1 to {ID_MAX_CHARS} printable characters, no spaces around them")
+    if given.startswith(SCRIPT_PREFIX):
+        raise MessageError(f"id: those that begin with {SCRIPT_PREFIX!r} belong to the script")
+    return given
+
+
+def _voice(given: str) -> str:
+    if len(given) > VOICE_MAX_CHARS or not given.isprintable():
+        raise MessageError(f"voice: at most {VOICE_MAX_CHARS} printable characters")
+    return given.strip()
+
+
+def _ttl(given: str | None) -> float | None:
+    if given is None:
+        return None
+    try:
+        ttl_s = float(given)
+    except ValueError:
+        ttl_s = math.nan
+    if not 0 < ttl_s <= TTL_MAX_S:  # false for NaN too
+        raise MessageError(f"ttl_s: {given[:40]!r} is not a number of seconds from 0 to {TTL_MAX_S:.0f}")
+    return ttl_s
+
+
+def _due(given: str | None) -> float | None:
+    if given is None:
+        return None
+    try:
+        when = datetime.fromisoformat(given)
+    except ValueError:
+        when = None
+    if when is None or when.tzinfo is None:
+        raise MessageError(f"at: {given[:40]!r} is not RFC 3339 with an offset, as 2026-05-01T20:00:00+08:00")
+    try:
+        return when.timestamp()
+    except (OverflowError, ValueError) as error:
+        raise MessageError(f"at: {given[:40]!r} is out of range") from error
