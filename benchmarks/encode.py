@@ -24,7 +24,8 @@ from streams.encoder import EncoderSettings
 from streams.mux import Mux
 
 WIDTH, HEIGHT, KBPS, PRESET = 448, 768, 3000, "veryfast"
-FRAMES = 500
+FRAMES = 500  # in the file
+LAPS = 4  # through the file: 80 s of air, so that neither program's start counts for much
 RUNS = 5
 
 
@@ -43,7 +44,9 @@ def run() -> list[Figure]:
     ratio = median(a / b for a, b in pairs)
     return [
         Figure("encode + mux, CPU against the ffmpeg command", f"{ratio:.2f} ×", "≤ 1.10 ×", ratio <= 1.10),
-        Figure("  ours / ffmpeg, ms a frame", f"{1000 * mine / FRAMES:.2f} / {1000 * other / FRAMES:.2f}"),
+        Figure(
+            "  ours / ffmpeg, ms a frame", f"{1000 * mine / FRAMES / LAPS:.2f} / {1000 * other / FRAMES / LAPS:.2f}"
+        ),
         Figure("  of ours, start of Python and imports", f"{start_s:.2f} s of {mine:.2f} s"),
         Figure("  x264 in PyAV / in ffmpeg", f"{_our_x264()} / {_their_x264(ffmpeg)}"),
     ]
@@ -55,8 +58,9 @@ def encode(pictures: Path, sound: Path, frames: int | None) -> None:
     mux.open()
     stack = view_frames(pictures.read_bytes(), WIDTH, HEIGHT)
     pcm = np.frombuffer(sound.read_bytes(), np.int16)
-    for slot in range(len(stack) if frames is None else frames):
-        mux.encode(stack[slot], pcm[slot * AIR_SAMPLES : (slot + 1) * AIR_SAMPLES], slot)
+    for slot in range(LAPS * len(stack) if frames is None else frames):
+        at = slot % len(stack)
+        mux.encode(stack[at], pcm[at * AIR_SAMPLES : (at + 1) * AIR_SAMPLES], slot)
     if frames is None:
         mux.flush()
     mux.close()
@@ -82,8 +86,9 @@ def _write_input(pictures: Path, sound: Path) -> None:
 
 def _ffmpeg(program: str, pictures: Path, sound: Path) -> list[str]:
     size, gop = f"{WIDTH}x{HEIGHT}", str(2 * FPS)
-    video_in = ["-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", size, "-r", str(FPS), "-i", str(pictures)]
-    audio_in = ["-f", "s16le", "-ar", "48000", "-ac", "1", "-i", str(sound)]
+    again = ["-stream_loop", str(LAPS - 1)]
+    video_in = [*again, "-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", size, "-r", str(FPS), "-i", str(pictures)]
+    audio_in = [*again, "-f", "s16le", "-ar", "48000", "-ac", "1", "-i", str(sound)]
     rate = f"{KBPS}k"
     params = f"keyint={gop}:min-keyint={gop}:scenecut=0:open-gop=0:force-cfr=1:nal-hrd=cbr"
     video = ["-c:v", "libx264", "-preset", PRESET, "-tune", "zerolatency", "-profile:v", "high", "-threads", "1"]

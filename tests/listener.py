@@ -20,12 +20,12 @@ import numpy as np
 
 ROOT = Path(__file__).parents[1]
 VOICED_RMS = 300.0  # of int16 full scale; digital silence through AAC stays below 5
-OPTIONS = {"fflags": "nobuffer", "analyzeduration": "200000", "probesize": "50000", "rw_timeout": "20000000"}
+OPTIONS = {"rw_timeout": "20000000"}  # µs; the probing is left to libav: shorter, it misses the pictures
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One packet. kind: a | v. at_s: arrival. ms: its media time. rms: of its sound (a)."""
+    """One packet. kind: a | v. at_s: arrival. ms: its media time, −1 when unknown. rms: of its sound (a)."""
 
     kind: str
     at_s: float
@@ -55,7 +55,7 @@ class Listener:
         return next(loud, None)
 
     def is_playing(self) -> bool:
-        return bool(self.packets())
+        return {"a", "v"} <= {packet.kind for packet in self.packets()}
 
     def ended(self) -> bool:
         return self._process.poll() is not None
@@ -83,7 +83,7 @@ def main() -> int:
         audio = container.streams.audio[0]
         for packet in container.demux():
             at_s = time.monotonic()
-            if packet.dts is None or packet.time_base is None:
+            if not packet.size:
                 continue
             rms = 0.0
             if packet.stream is audio:
@@ -92,7 +92,9 @@ def main() -> int:
                     scale = 32768 if samples.size and np.abs(samples).max() <= 1.5 else 1
                     rms = float(np.sqrt(np.mean(samples**2)) * scale)
             kind = "a" if packet.stream is audio else "v"
-            row = [kind, at_s, float(packet.dts * packet.time_base * 1000), bool(packet.is_keyframe), round(rms, 1)]
+            stamp = packet.pts if packet.dts is None else packet.dts  # libav drops one after a jump back
+            ms = float(stamp * packet.time_base * 1000) if stamp is not None and packet.time_base else -1.0
+            row = [kind, at_s, ms, bool(packet.is_keyframe), round(rms, 1)]
             out.write(json.dumps(row) + "\n")
     return 0
 

@@ -48,6 +48,7 @@ class Station:
         self.log_path = directory / "log"
         self.process: subprocess.Popen[bytes] | None = None
         self._client: Client | None = None
+        self._signalled: dict[str, int] = {}
 
     def start(self) -> None:
         self.process = subprocess.Popen(
@@ -80,8 +81,9 @@ class Station:
         return {name: child["pid"] for name, child in self.status().get("children", {}).items() if child["pid"]}
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> int:
-        """Signal a child; returns the pid it had."""
-        pid = self.pids()[name]
+        """Signal a child, once it runs (again); returns the pid it had."""
+        until(lambda: self.pids().get(name, 0) not in (0, self._signalled.get(name)), 20, f"{name} runs")
+        pid = self._signalled[name] = self.pids()[name]
         os.kill(pid, number)
         return pid
 
@@ -95,8 +97,10 @@ class Station:
         until(self.is_live, timeout_s, f"live; log:\n{self.tail()}")
 
     def events(self, since: str = "0") -> list[dict[str, str]]:
-        """All events so far."""
-        return list(self.client.events(since, timeout_s=0.01))
+        """All events so far; none while the queue is away."""
+        with contextlib.suppress(RedisDown):
+            return list(self.client.events(since, timeout_s=0.01))
+        return []
 
     def aired(self) -> list[str]:
         return [event["id"] for event in self.events() if event["event"] == "utterance.aired"]
