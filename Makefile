@@ -18,6 +18,7 @@ $(VENV)/bin/python:
 
 $(VENV)/.base: pyproject.toml | $(VENV)/bin/python
 	$(PIP) install --quiet --prefer-binary --editable .
+	@$(BIN)/python -c 'from broadcaster.redis_server import program; program()' 2>/dev/null || sh .ci/apt redis-server
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.base

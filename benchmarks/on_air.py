@@ -98,7 +98,7 @@ def kills() -> list[Figure]:
             killed_s = time.monotonic()
             back_s.append(_voice_again(viewer, killed_s) - killed_s)
         skipped = int(station.facts("playout")["skipped"])
-        again = sum(event["event"] == "utterance.interrupted" for event in station.events())
+        again = sum(line["event"] == "speech.again" for line in station.log())
         gap_s = longest_gap_s(viewer.video())
         sessions = int(station.facts("playout")["outputs"]["main"]["connects"])
         figures.append(
@@ -114,7 +114,7 @@ def kills() -> list[Figure]:
                 "  slots missed, sessions, cut sentences said again",
                 f"{skipped}, {sessions}, {again}",
                 f"0, 1, {KILLS}",
-                (skipped, sessions) == (0, 1),
+                (skipped, sessions, again) == (0, 1, KILLS),
             )
         )
         figures.append(Figure("  longest gap of pictures at the viewer", f"{gap_s:.2f} s"))

@@ -209,6 +209,7 @@ class Show:
                 self._tell_started(report)
             case "sentence":
                 self._began.add(key)
+                self._ours_until_ns = 0  # the journal is in order: a cut of ours was reported before, or never
             case "sentence_aired":
                 self._heard(key, report, replayed)
             case "aired":

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pipeline.media import AIR_SAMPLES, SENTENCE, SENTENCE_END, UTTERANCE, UTTERANCE_END, Mark
+from pipeline.media import AIR_SAMPLES, ENDS, SENTENCE, SENTENCE_END, UTTERANCE, UTTERANCE_END, Mark
 from pipeline.wire import Report
 from streams.feed import Lineage
 
@@ -40,6 +40,7 @@ class Reporter:
         self._speaking: Speaking | None = None
         self._encoded: deque[Report] = deque()  # waiting for the encoder
         self._heard: deque[Report] = deque()  # waiting for the outputs
+        self._told: set[tuple[str, str, int]] = set()  # ends since the last beginning
 
     @property
     def speaking(self) -> str:
@@ -71,6 +72,14 @@ class Reporter:
         return self._speaking.lineage if self._speaking else None
 
     def _mark(self, mark: Mark, sample: int, lineage: Lineage) -> None:
+        if mark.kind in ENDS:
+            # a director that died right after the last sample has its successor end the sentence again
+            end = (mark.kind, mark.utterance, mark.sentence)
+            if end in self._told:
+                return
+            self._told.add(end)
+        elif mark.kind in (UTTERANCE, SENTENCE):
+            self._told.clear()
         if mark.kind == UTTERANCE:
             self._speaking = Speaking(mark.utterance, lineage)
             self._put(self._encoded, "started", mark.utterance, sample, mark.sentence)

@@ -106,8 +106,11 @@ class Station:
         return [event["id"] for event in self.events() if event["event"] == "utterance.aired"]
 
     def log(self) -> list[dict[str, Any]]:
-        lines = self.log_path.read_text(errors="replace").splitlines()
-        return [json.loads(line) for line in lines if line.startswith("{")]
+        lines = []
+        for line in self.log_path.read_text(errors="replace").splitlines():
+            with contextlib.suppress(ValueError):  # torn by a kill
+                lines.append(json.loads(line))
+        return [line for line in lines if isinstance(line, dict)]
 
     def tail(self) -> str:
         return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-40:])

@@ -178,3 +178,14 @@ def test_slots_never_come_twice_over_restarts() -> None:
     assert beginning(last, 560.0).slot == 1000 + MARGIN_FRAMES + 60 * 25
     assert beginning(last, 400.0).slot == 1000 + MARGIN_FRAMES  # the wall clock was set back
     assert beginning(last, 560.0).timeline == 6
+
+
+def test_a_sentence_ended_again_by_a_director_that_took_over_at_its_last_sample_is_told_once() -> None:
+    reporter = speaking()
+    ends = [Mark(50, SENTENCE_END, "u", 0), Mark(50, UTTERANCE_END, "u")]
+    reporter.slot(12, ends, A)
+    reporter.slot(15, ends, A)
+    assert [what for what, _, _ in told(reporter)] == ["started", "sentence", "sentence_aired", "aired"]
+    reporter.slot(20, [Mark(0, UTTERANCE, "u"), Mark(0, SENTENCE, "u", 0, "Hello")], A)
+    reporter.slot(22, ends, A)
+    assert [what for what, _, _ in told(reporter)] == ["started", "sentence", "sentence_aired", "aired"]

@@ -529,3 +529,20 @@ def test_a_cut_that_is_not_ours_loses_nothing() -> None:
     room.run(20)
     assert room.director.supply.number > number
     assert room.names() == "a0 a1"
+
+
+def test_a_panic_after_the_sentence_began_again_is_a_loss_although_we_cut_just_before() -> None:
+    room = Room()
+    room.say(utterance("a", 2))
+    room.reach(("a", 0))
+    room.kill_engine()
+    room.render()
+    room.journal.pop()  # playout had nothing to report for this cut
+    room.reach(("a", 0))
+    room.director.read_reports()
+    number = room.director.supply.number
+    room.buffer.clear()
+    room._break("cut")  # the panic
+    room.run(20)
+    assert room.director.supply.number > number
+    assert room.names() == "a0 a1"
