@@ -57,7 +57,9 @@ async def _try_voice(config: Config) -> None:
 
 
 def _queue(config: Config) -> str:
-    return "redis: as configured" if config.redis else f"redis: private, {redis_server.program()}"
+    if config.redis:
+        return "redis: as configured"
+    return f"redis: private, on {redis_server.url(config.runtime_dir)} while on air, {redis_server.program()}"
 
 
 def _script(path: Path) -> str:

@@ -95,6 +95,10 @@ def say(
     wait: Annotated[bool, typer.Option("--wait", help="Return when it was aired.")] = False,
 ) -> None:
     """Push words to a room."""
+    from broadcaster.utterance import check
+
+    given = {"text": text, "lane": lane, "mode": mode, "id": identity, "ttl_s": ttl}
+    check({name: str(value) for name, value in given.items() if value is not None})
     client = _client(config, room, redis)
     since = client.newest_event()
     pushed = client.say(text, lane=lane, mode=mode, id=identity, ttl_s=ttl)
@@ -138,6 +142,8 @@ def _client(config: Path | None, room: str | None, redis: str | None) -> Any:
         from broadcaster.config import load
 
         loaded = load(config)
+        if loaded.redis is None and not (loaded.state_dir / rooms.RECORD).exists():
+            raise ConfigError(f"room {loaded.room} is not on air: start it with `broadcaster run {config}`")
         return Client(loaded.room, rooms.redis_of(loaded))
     if config is None and room is not None and redis is not None:
         return Client(room, redis)

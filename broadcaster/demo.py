@@ -7,6 +7,7 @@ a user would (`broadcaster run`, `broadcaster ingest`) and speaks to them as a u
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import signal
@@ -81,8 +82,9 @@ class Demo:
                 self._go_on_air(client, room)
                 self._perform(client, room)
             except KeyboardInterrupt:
-                typer.echo("\nending …")
+                typer.echo("\nending: the sentence is finished first …")
             finally:
+                signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever presses again must not leave a part running
                 self._stopping.set()
                 _end(room)
                 _end(receiver)
@@ -93,6 +95,11 @@ class Demo:
     def _prepare(self) -> None:
         """A clean room: what an earlier demo left in queue and journal is not said again."""
         self._out.mkdir(parents=True, exist_ok=True)
+        self._lock = (self._out / "demo.lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DemoFailed(f"another demo is on air from {self._out}; end it, or choose another --out") from None
         for old in (self._state_dir / "redis", self._state_dir / "journal"):
             shutil.rmtree(old, ignore_errors=True)
         for recording in self._out.glob("demo*.mp4"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 
+import msgspec
 import structlog
 
 from broadcaster.continuity import Continuity
@@ -77,6 +78,7 @@ class Show:
         self._started: set[str] = set()
         self._synthesised: set[str] = set()
         self._doubt_ns: int | None = None
+        self._left_behind = True  #: what comes may have been read by an earlier director
         self._ours_until_ns = 0  #: so long the next report of a cut may be the answer to ours
         self._script: list[str] = []  #: ids of the script in the rundown, first to last
         self._place = saved.place
@@ -91,6 +93,7 @@ class Show:
     def left_behind_is_read(self) -> None:
         """All that was not acknowledged is here; what else the journal named was settled long ago."""
         self._ledger.nothing_is_left_behind()
+        self._left_behind = False
         self._rundown.prune(SCRIPT_PREFIX)
 
     # ── words come ───────────────────────────────────────────────────────────────────────────────
@@ -107,7 +110,7 @@ class Show:
         elif self._is_late(utterance):
             self._emit(event_of(EXPIRED, utterance))
         else:
-            self._add(utterance)
+            self._add(_waiting(utterance) if self._left_behind else utterance)
 
     def _come_again(self, utterance: Utterance) -> None:
         report = self._ledger.claim(utterance.id)
@@ -415,3 +418,8 @@ class Show:
 
 def _not_wired(_utterance: str) -> None:
     raise AssertionError("the show was not wired to a supply and a studio")
+
+
+def _waiting(utterance: Utterance) -> Utterance:
+    """An utterance that an earlier director had: it has cut, if it ever would, and now it goes first of what waits."""
+    return msgspec.structs.replace(utterance, mode="insert") if utterance.mode == "now" else utterance

@@ -93,7 +93,8 @@ def parse(
 
 def check(fields: Mapping[str, str]) -> None:
     """MessageError when a message of these fields would be refused; whether a voice can say it shows later."""
-    parse("0-0", {name.encode(): value.encode() for name, value in fields.items()}, lambda text: [text], 0.0)
+    raw = {name.encode(errors="replace"): value.encode(errors="surrogatepass") for name, value in fields.items()}
+    parse("0-0", raw, lambda text: [text], 0.0)
 
 
 def pushed_s(stream_id: str) -> float:
@@ -158,7 +159,7 @@ def _ttl(given: str | None) -> float | None:
     except ValueError:
         ttl_s = math.nan
     if not 0 < ttl_s <= TTL_MAX_S:  # false for NaN too
-        raise MessageError(f"ttl_s: {given[:40]!r} is not a number of seconds from 0 to {TTL_MAX_S:.0f}")
+        raise MessageError(f"ttl_s: {given[:40]!r} is not a number of seconds above 0, up to {TTL_MAX_S:.0f}")
     return ttl_s
 
 

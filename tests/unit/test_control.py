@@ -120,3 +120,10 @@ async def test_a_long_body_is_refused_whether_or_not_it_says_so(desk: FakeDesk, 
 async def test_only_this_machine_may_ask(desk: FakeDesk, listen: str, headers: dict[str, str], status: int) -> None:
     async with _client(desk, listen) as client:
         assert (await client.get("/healthz", headers=headers)).status_code == status
+
+
+async def test_half_a_character_in_json_is_refused_and_not_a_crash(client: httpx.AsyncClient) -> None:
+    body = b'{"text": "half of one: \\ud800"}'
+    answer = await client.post("/say", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 422
+    assert "UTF-8" in answer.text

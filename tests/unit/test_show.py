@@ -57,6 +57,7 @@ class Director:
         for entry in list(room.pending.values()):
             self.show.accept(entry)
         self.show.opened = True
+        self.show.left_behind_is_read()
         self.save()
 
     def read_reports(self) -> None:
@@ -546,3 +547,20 @@ def test_a_panic_after_the_sentence_began_again_is_a_loss_although_we_cut_just_b
     room.run(20)
     assert room.director.supply.number > number
     assert room.names() == "a0 a1"
+
+
+def test_words_that_came_again_after_a_restart_do_not_cut_what_they_had_cut_or_what_cut_them() -> None:
+    room = Room()
+    room.say(utterance("a", 2))
+    room.reach(("a", 0))
+    room.say(utterance("b", 2, mode="now"))
+    room.reach(("b", 0))
+    room.say(utterance("c", 2, mode="now"))
+    room.reach(("c", 0))
+    number = room.director.supply.number
+    room.kill_director()
+    assert room.director.supply.number == number, "nothing cuts"
+    room.run(40)
+    assert room.names() == "c0 c1 b0 b1 a0 a1"
+    room.say(utterance("d", 1, mode="now"))
+    assert room.director.supply.number > number, "new words cut as ever"
