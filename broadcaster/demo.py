@@ -53,7 +53,6 @@ class Seen:
 
     aired: list[str] = field(default_factory=list)
     waited_ms: list[float] = field(default_factory=list)
-    interrupted: int = 0
 
 
 class Demo:
@@ -186,8 +185,6 @@ class Demo:
             typer.echo(f"  ▸ {self._text(identity)}")
         elif kind == "utterance.aired":
             self._seen.aired.append(identity)
-        elif kind == "utterance.interrupted":
-            self._seen.interrupted += 1
 
     def _text(self, identity: str) -> str:
         """How the utterance begins, as far as it is one of ours."""
