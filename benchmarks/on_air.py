@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import tempfile
 import time
 from collections.abc import Iterator
@@ -196,11 +195,3 @@ def _said_again(station: Station) -> int:
 
 def _wait_for_pictures(viewer: Listener, since_s: float) -> None:
     until(lambda: sum(packet.at_s > since_s for packet in viewer.video()) > 5, 20, "pictures again")
-
-
-if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    from benchmarks.figures import show
-
-    for measure in (time_to_air, cost, kills, minutes):
-        show(measure())
