@@ -6,7 +6,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check
 SECONDS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup services demo test bench lint check clean
+.PHONY: help setup services demo test bench docs lint check clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -27,8 +27,8 @@ $(VENV)/.test: $(VENV)/.base
 
 setup: $(VENV)/.base  ## install what the broadcaster needs, into .venv
 
-services:  ## install the servers that the tests talk to (redis, nginx-rtmp, ffmpeg)
-	@sh .ci/apt redis-server:redis-server nginx:nginx-light /usr/lib/nginx/modules/ngx_rtmp_module.so:libnginx-mod-rtmp ffmpeg:ffmpeg openssl:openssl
+services:  ## install the servers that the tests talk to (redis, nginx-rtmp, ffmpeg, chromium)
+	@sh .ci/apt redis-server:redis-server nginx:nginx-light /usr/lib/nginx/modules/ngx_rtmp_module.so:libnginx-mod-rtmp ffmpeg:ffmpeg openssl:openssl chromium:chromium
 
 demo: $(VENV)/.base  ## go on air on this machine: make demo, or make demo SECONDS=60
 	@$(BIN)/broadcaster demo $(if $(SECONDS),--seconds $(SECONDS))
@@ -38,6 +38,9 @@ test: $(VENV)/.test services  ## run all tests
 
 bench: $(VENV)/.test services  ## print the measured figures
 	@$(BIN)/python -m benchmarks
+
+docs: $(VENV)/.base  ## write the pages that are made from other files
+	@$(BIN)/python -m broadcaster.reference > docs/configuration.md
 
 lint: $(VENV)/.test  ## ruff and strict mypy
 	@$(BIN)/ruff check .

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
-from benchmarks import encode, on_air, portrait
+from benchmarks import air, encode, intake, on_air, page, panic, portrait, render, voice, words
 from benchmarks.figures import machine, show
 
 MEASURES = {
@@ -14,6 +14,16 @@ MEASURES = {
     "time_to_air": on_air.time_to_air,
     "cost": on_air.cost,
     "kills": on_air.kills,
+    "flood": intake.flood,
+    "hand_over": intake.hand_over,
+    "playout": air.playout,
+    "panic": panic.run,
+    "page": page.run,
+    "voice": voice.run,
+    "render": render.run,
+    "director": words.director,
+    "planned": words.planned,
+    "script": words.script,
     "minutes": on_air.minutes,
 }
 

@@ -6,42 +6,51 @@ In: a Config. Out: one line for each thing found good; ConfigError and its kin n
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 from broadcaster import redis_server, script
 from broadcaster.config import Config
+from broadcaster.disk import Writable, tried
 from pipeline.avatar import load_avatar
 from pipeline.clock import RealClock
 from pipeline.engine import load_engine
-from pipeline.errors import ConfigError, SpeechError
+from pipeline.errors import AvatarError, BadInput, ConfigError, ScriptError, SpeechError
 from tts.fallback import make_chain
 from tts.synthesizer import Voice
 
+TRY_BYTES = 4096
 OFFLINE = "espeak"  # the provider that can be tried without a network
 
 
 def check(config: Config, source: str) -> list[str]:
-    """Look at script, picture, voice and queue; `source` names the configuration file."""
-    lines = [_avatar(config), _voice(config), _queue(config)]
-    if config.script is not None:
-        lines.append(_script(config.script.file))
-    for output in config.outputs:
-        lines.append(f"output {output.name}: {output.scheme}")
-    if not config.outputs:
-        lines.append(f"{source}: no outputs: nothing will leave this machine")
+    """Look at picture, voice, queue, script and disks; `source` names the configuration file. All faults at once."""
+    lines, faults = [], []
+    looks: list[Callable[[Config], list[str]]] = [_avatar, _voice, _queue, _script, _evergreen, _state, _outputs]
+    for look in looks:
+        try:
+            lines += look(config)
+        except BadInput as error:
+            faults.append(f"{source}: {error}")
+    if faults:
+        raise ConfigError("\n".join(faults))
     return lines
 
 
-def _avatar(config: Config) -> str:
-    avatar = load_avatar(config.avatar.image, config.avatar.size)
-    load_engine(config.avatar.engine).format(avatar)
-    return f"avatar: {avatar.name}, {config.avatar.size[0]}×{config.avatar.size[1]}, engine {config.avatar.engine}"
+def _avatar(config: Config) -> list[str]:
+    try:
+        avatar = load_avatar(config.avatar.image, config.avatar.size)
+        load_engine(config.avatar.engine).format(avatar)
+    except AvatarError as error:
+        raise ConfigError(f"avatar.image: {error}") from error
+    size = f"{config.avatar.size[0]}×{config.avatar.size[1]}"
+    return [f"avatar: {avatar.name}, {size}, engine {config.avatar.engine}"]
 
 
-def _voice(config: Config) -> str:
+def _voice(config: Config) -> list[str]:
     if OFFLINE in config.voice.chain:
         asyncio.run(_try_voice(config))
-    return f"voice: {config.voice.name} by {', then '.join(config.voice.chain)}"
+    return [f"voice: {config.voice.name} by {', then '.join(config.voice.chain)}"]
 
 
 async def _try_voice(config: Config) -> None:
@@ -56,12 +65,47 @@ async def _try_voice(config: Config) -> None:
         await chain.close()
 
 
-def _queue(config: Config) -> str:
+def _queue(config: Config) -> list[str]:
     if config.redis:
-        return "redis: as configured"
-    return f"redis: private, on {redis_server.url(config.runtime_dir)} while on air, {redis_server.program()}"
+        return ["redis: as configured"]
+    return [f"redis: private, on {redis_server.url(config.runtime_dir)} while on air, {redis_server.program()}"]
 
 
-def _script(path: Path) -> str:
-    found = script.load(path)
-    return f"script: {path}, {len(found.paragraphs)} utterances"
+def _script(config: Config) -> list[str]:
+    return _read("script", config.script.file if config.script else None)
+
+
+def _evergreen(config: Config) -> list[str]:
+    return _read("evergreen", config.evergreen.file if config.evergreen else None)
+
+
+def _read(section: str, path: Path | None) -> list[str]:
+    if path is None:
+        return []
+    try:
+        found = script.load(path)
+    except ScriptError as error:
+        raise ConfigError(f"{section}.file: {error}") from error
+    return [f"{section}: {path}, {len(found.paragraphs)} utterances"]
+
+
+def _state(config: Config) -> list[str]:
+    return [f"state_dir: {_writable(config.state_dir, 'state_dir')}"]
+
+
+def _outputs(config: Config) -> list[str]:
+    lines = []
+    for output in config.outputs:
+        place = ""
+        if output.scheme not in ("rtmp", "rtmps"):
+            path = Path(output.url.get_secret_value().partition(":")[2])
+            place = f" to {_writable(path if output.scheme == 'hls' else path.parent, f'outputs.{output.name}.url')}"
+        lines.append(f"output {output.name}: {output.scheme}{place}")
+    return lines or ["no outputs: nothing will leave this machine"]
+
+
+def _writable(directory: Path, key: str) -> Path:
+    found = tried(directory, TRY_BYTES)
+    if not isinstance(found, Writable):
+        raise ConfigError(f"{key}: {directory} cannot be written: {found}")
+    return directory

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from broadcaster import redis_server
 from broadcaster.config import Config
 from pipeline.shipped import PRESENTER
+
+PREVIEW = "preview"  # name of the output that the page shows; configurations may not use it
 
 LOADING_S = 60.0  # imports on a cold disk, pictures, codecs
 ENGINE_LOADING_S = 180.0  # weights
@@ -27,13 +29,27 @@ PLAYOUT_PHASES = {"loading": LOADING_S, "ready": READY_S, "draining": DRAINING_S
 # libav's connect to a host that answers nothing takes 5 s and holds the interpreter meanwhile
 PUSHER_PHASES = {"loading": 10.0, "connecting": 8.0, "live": 3.0, "backing-off": 8.0, "orphaned": 5.0, "idle": 8.0}
 
+NETWORK = ("rtmp", "rtmps", "hls")  # ways out that two machines must not use at once
+FALLBACK_ENGINE = "portrait"  # needs no card and no weights
+FALLBACK_PRESET = "ultrafast"
+
+REMEDIES = {
+    "director": "read its child.crashed line; `broadcaster doctor` tries script, voices and Redis; the avatar idles",
+    "engine": "read its child.crashed line; `broadcaster doctor` tries the picture and the processor or card",
+    "playout": "read its child.crashed line; `broadcaster doctor` tries the codecs, the disk and the memory",
+    "pusher": "read its child.failed line; correct or remove the output, then `broadcaster reload`",
+    "redis": "look into state_dir/redis; a torn appendonlydir is mended by redis-check-aof --fix, or moved aside",
+}
+"""What an operator does about a crash loop, by kind."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """One child. `stage`: they stop in this order, lowest first.
 
     `argv`: what to run in the place of `broadcaster.child`. `foreign`: it knows no lifeline, so its life is all
-    that is watched.
+    that is watched. `gated`: it runs only while the room's lease is not elsewhere. `understudy`: what works in a
+    crash loop of this one, beside it, or in its place when the name is the same.
     """
 
     name: str
@@ -43,16 +59,29 @@ class Plan:
     spec: Mapping[str, Any]
     argv: tuple[str, ...] = ()
     foreign: bool = False
+    gated: bool = False
+    understudy: Plan | None = None
 
     @property
     def command(self) -> list[str]:
         return list(self.argv) or [sys.executable, "-m", "broadcaster.child", self.kind, self.name]
 
+    @property
+    def renewable(self) -> bool:
+        """Whether a child takes up a new section by being drained and started again, on air."""
+        return self.kind in ("director", "pusher")
 
-def plan(config: Config, runtime_dir: Path) -> list[Plan]:
-    """All children of a room."""
-    children = [_director(config, runtime_dir), _engine(config, runtime_dir), _playout(config, runtime_dir)]
+
+def plan(config: Config, runtime_dir: Path, owner: str = "") -> list[Plan]:
+    """All children of a room. owner: the name under which it holds the room's lease."""
+    children = [
+        _director(config, runtime_dir, owner),
+        _engine(config, runtime_dir, config.avatar.engine),
+        _playout(config, runtime_dir),
+    ]
     children += [_pusher(config, runtime_dir, index) for index in range(len(config.outputs))]
+    if config.preview:
+        children.append(_preview(runtime_dir))
     if config.redis is None:
         argv = tuple(redis_server.command(runtime_dir, config.state_dir))
         children.append(Plan("redis", "redis", 4, {}, {}, argv, foreign=True))
@@ -63,8 +92,9 @@ def redis_url(config: Config, runtime_dir: Path) -> str:
     return config.redis.get_secret_value() if config.redis else redis_server.url(runtime_dir)
 
 
-def _director(config: Config, runtime_dir: Path) -> Plan:
+def _director(config: Config, runtime_dir: Path, owner: str) -> Plan:
     spec = {
+        "owner": owner,
         "room": config.room,
         "runtime_dir": str(runtime_dir),
         "state_dir": str(config.state_dir),
@@ -73,10 +103,14 @@ def _director(config: Config, runtime_dir: Path) -> Plan:
         "voice_name": config.voice.name,
         "voice_rate": config.voice.rate,
         "voice_timeout_s": config.voice.timeout_s,
+        "voice_cache_mb": config.voice.cache_mb,
+        "evergreen_file": str(config.evergreen.file) if config.evergreen else "",
+        "evergreen_after_s": config.evergreen.after_s if config.evergreen else 0.0,
         "script_file": str(config.script.file) if config.script else "",
         "script_loop": config.script.loop if config.script else True,
         "control_host": config.control.host,
         "control_port": config.control.port,
+        "control_token": config.control.token.get_secret_value() if config.control.token else "",
         "ack": config.ack,
         "when_no_output": config.when_no_output,
         "outputs": [output.name for output in config.outputs],
@@ -84,8 +118,7 @@ def _director(config: Config, runtime_dir: Path) -> Plan:
     return Plan("director", "director", 0, DIRECTOR_PHASES, spec)
 
 
-def _engine(config: Config, runtime_dir: Path) -> Plan:
-    name = config.avatar.engine
+def _engine(config: Config, runtime_dir: Path, name: str) -> Plan:
     spec = {
         "name": name,
         "engine": name,
@@ -96,7 +129,8 @@ def _engine(config: Config, runtime_dir: Path) -> Plan:
         "height": config.avatar.size[1],
         "seed": config.avatar.seed,
     }
-    return Plan(f"engine-{name}", "engine", 1, ENGINE_PHASES, spec)
+    understudy = _engine(config, runtime_dir, FALLBACK_ENGINE) if name != FALLBACK_ENGINE else None
+    return Plan(f"engine-{name}", "engine", 1, ENGINE_PHASES, spec, understudy=understudy)
 
 
 def _playout(config: Config, runtime_dir: Path) -> Plan:
@@ -113,10 +147,14 @@ def _playout(config: Config, runtime_dir: Path) -> Plan:
         "outputs": [output.name for output in config.outputs],
         "ack": config.ack,
         "when_no_output": config.when_no_output,
-        "engines": [config.avatar.engine],
+        "engines": list(dict.fromkeys([config.avatar.engine, FALLBACK_ENGINE])),
         "picture": str(config.avatar.image or PRESENTER),
+        "uncounted": [PREVIEW] if config.preview else [],
     }
-    return Plan("playout", "playout", 2, PLAYOUT_PHASES, spec)
+    whole = Plan("playout", "playout", 2, PLAYOUT_PHASES, spec)
+    # Of what can be at fault in a crash loop, the encoder's cost and the picture can be done without. Other headers
+    # make every output reconnect, which they have to anyway: a loop outlasts the 4 s for which they wait.
+    return replace(whole, understudy=replace(whole, spec=spec | {"preset": FALLBACK_PRESET, "picture": ""}))
 
 
 def _pusher(config: Config, runtime_dir: Path, index: int) -> Plan:
@@ -128,5 +166,12 @@ def _pusher(config: Config, runtime_dir: Path, index: int) -> Plan:
         "segment_s": output.segment_s,
         "keep_days": output.keep_days,
         "min_free_gb": output.min_free_gb,
+        "hls_segments": output.hls_segments,
     }
-    return Plan(f"pusher-{output.name}", "pusher", 3, PUSHER_PHASES, spec)
+    gated = config.redis is not None and output.scheme in NETWORK
+    return Plan(f"pusher-{output.name}", "pusher", 3, PUSHER_PHASES, spec, gated=gated)
+
+
+def _preview(runtime_dir: Path) -> Plan:
+    spec = {"name": PREVIEW, "url": "preview:", "runtime_dir": str(runtime_dir)}
+    return Plan(f"pusher-{PREVIEW}", "pusher", 3, PUSHER_PHASES, spec)

@@ -6,15 +6,23 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from broadcaster import cli_dead, cli_offline
 from pipeline.errors import BroadcasterError, ConfigError
 
+if TYPE_CHECKING:
+    from pipeline.wire import Answer
+
+UsageError: Any = typer.BadParameter.__base__  # what typer raises for all that is typed wrong; it has no public name
 app = typer.Typer(help="Keep a live channel on air with a talking avatar.", no_args_is_help=True, add_completion=False)
 config_app = typer.Typer(help="Look at a configuration.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
+app.add_typer(cli_offline.avatar_app, name="avatar")
+app.command()(cli_offline.render)
+app.add_typer(cli_dead.commands(lambda config, room, redis: _client(config, room, redis)), name="dead")
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="The room's configuration file.")]
 RoomOption = Annotated[str | None, typer.Option("--room", help="The room's name, with --redis.")]
@@ -32,6 +40,7 @@ def run(
     from broadcaster import children, log, room
     from broadcaster.config import load
     from broadcaster.notify import Notifier
+    from broadcaster.reload import Reloader, in_force
     from broadcaster.supervisor import Supervisor
     from pipeline.clock import RealClock
 
@@ -39,8 +48,11 @@ def run(
     _check_apart(config)
     log.configure("supervisor", verbose)
     with room.held(loaded) as runtime_dir:
-        plans = children.plan(loaded, runtime_dir)
-        raise typer.Exit(Supervisor(plans, RealClock(), Notifier(), seconds).run())
+        owner = room.owner(loaded)
+        plans = children.plan(loaded, runtime_dir, owner)
+        reloader = Reloader(config, runtime_dir, owner, in_force(loaded))
+        status = Supervisor(plans, RealClock(), Notifier(), runtime_dir, reloader, seconds).run()
+    raise typer.Exit(status)
 
 
 @app.command()
@@ -92,16 +104,17 @@ def say(
     mode: Annotated[str | None, typer.Option(help="append | insert | now")] = None,
     identity: Annotated[str | None, typer.Option("--id", help="The same id is said once only.")] = None,
     ttl: Annotated[float | None, typer.Option(min=0, help="Seconds until it is stale.")] = None,
+    at: Annotated[str | None, typer.Option(help="When to say it, as 2026-05-01T20:00:00+08:00")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Return when it was aired.")] = False,
 ) -> None:
     """Push words to a room."""
     from broadcaster.utterance import check
 
-    given = {"text": text, "lane": lane, "mode": mode, "id": identity, "ttl_s": ttl}
+    given = {"text": text, "lane": lane, "mode": mode, "id": identity, "ttl_s": ttl, "at": at}
     check({name: str(value) for name, value in given.items() if value is not None})
     client = _client(config, room, redis)
     since = client.newest_event()
-    pushed = client.say(text, lane=lane, mode=mode, id=identity, ttl_s=ttl)
+    pushed = client.say(text, lane=lane, mode=mode, id=identity, ttl_s=ttl, at=at)
     typer.echo(pushed)
     if wait:
         ended = client.wait(pushed, since)
@@ -121,6 +134,59 @@ def ingest(
 
     log.configure("ingest")
     receive(url, out)
+
+
+@app.command()
+def panic(
+    text: Annotated[str, typer.Argument(help="A line for the slate.")] = "",
+    off: Annotated[bool, typer.Option("--off", help="Back to the programme.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show the slate and fall silent at once, without Redis or director; --off goes on with what was cut."""
+    from broadcaster import orders
+    from pipeline.wire import Panic
+
+    order = Panic(on=not off, text=orders.slate_text(text, off))
+    _told(orders.give(_runtime_dir(config), order, orders.PANIC_WAIT_S))
+
+
+@app.command()
+def reload(config: ConfigOption = None) -> None:
+    """Have a room read its configuration again: script, voice, outputs and ack change on air."""
+    from broadcaster import orders
+    from pipeline.wire import Reload
+
+    _told(orders.give(_runtime_dir(config), Reload(), orders.RELOAD_WAIT_S))
+
+
+@app.command()
+def doctor(
+    config: Annotated[Path | None, typer.Argument(help="Configuration file; without one the machine alone.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Try all that a room needs of this machine and of others, and say what to do about what is wrong."""
+    from broadcaster.doctor.examination import run as examine
+
+    raise typer.Exit(examine(config, as_json=as_json))
+
+
+def _runtime_dir(config: Path | None) -> Path:
+    """Of the room of this configuration, or of the only one on air here."""
+    from broadcaster import orders
+
+    if config is None:
+        return orders.the_room_on_air()
+    from broadcaster import room
+
+    return room.runtime_dir_of(config)
+
+
+def _told(answer: Answer) -> None:
+    """Print what became of an order; exit status 2 when it was refused."""
+    if not answer.done:
+        raise ConfigError("\n".join(answer.lines))
+    for line in answer.lines:
+        typer.echo(line)
 
 
 def _check_apart(config: Path) -> None:
@@ -151,12 +217,20 @@ def _client(config: Path | None, room: str | None, redis: str | None) -> Any:
 
 
 def main() -> None:
-    """The program. Our own errors are one clear line each and exit status 2."""
+    """The program. Errors are one clear line each and exit status 2."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
     except BroadcasterError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(2)
+    except UsageError as error:
+        text = error.format_message().rstrip(".")
+        if text:  # without a text it was help that was printed
+            where = f"; see {error.ctx.command_path} --help" if error.ctx else ""
+            typer.echo(f"error: {text}{where}", err=True)
+        sys.exit(2)
+    except typer.Abort:
+        sys.exit(130)
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -9,18 +9,24 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from broadcaster.dead import Letter
 from broadcaster.log import redacted
 from pipeline.errors import RedisDown
 
 TIMEOUT_S = 3.0
 BLOCK_MS = 1000
+LOOK_BACK = 200  # entries
+PUSH_AGAIN = """
+if redis.call('XDEL', KEYS[1], ARGV[1]) == 0 then return false end
+return redis.call('XADD', KEYS[2], '*', unpack(ARGV, 2))
+"""
 FINAL_EVENTS = ("utterance.aired", "utterance.expired", "utterance.dead_lettered", "utterance.duplicate")
 
 
@@ -43,6 +49,13 @@ class Client:
         identity = given.setdefault("id", uuid.uuid4().hex[:12])
         self._call("xadd", f"broadcaster:{self._room}:say", {"text": text, **given})
         return identity
+
+    def text_of(self, identity: str) -> str | None:
+        """What was pushed under this id, while it is not settled."""
+        for stream_id, fields in self._call("xrevrange", f"broadcaster:{self._room}:say", count=LOOK_BACK):
+            if identity in (stream_id, fields.get("id")):
+                return str(fields.get("text", ""))
+        return None
 
     def newest_event(self) -> str:
         """Stream id of the newest event, to listen from; "0" when there is none."""
@@ -69,6 +82,26 @@ class Client:
         """What the room last said of itself; None when it is not running."""
         text = self._call("get", f"broadcaster:{self._room}:status")
         return json.loads(text) if text else None
+
+    def dead_letters(self, count: int | None) -> list[Letter]:
+        """The newest messages that could not be said, newest first; None = all."""
+        found = self._call("xrevrange", f"broadcaster:{self._room}:dead", count=count)
+        return [Letter(entry, fields) for entry, fields in found]
+
+    def push_again(self, letter: Letter) -> str | None:
+        """Push its message and remove the letter, in one step; its stream id, None when somebody else did it.
+
+        MessageError when it would be refused again.
+        """
+        message = letter.message()
+        keys = [f"broadcaster:{self._room}:dead", f"broadcaster:{self._room}:say"]
+        flat = [part for field in message.items() for part in field]
+        pushed = self._call("eval", PUSH_AGAIN, len(keys), *keys, letter.entry, *flat)
+        return str(pushed) if pushed else None
+
+    def remove_dead(self, letters: Sequence[Letter]) -> int:
+        """Remove them; how many were there."""
+        return sum(self._call("xdel", f"broadcaster:{self._room}:dead", letter.entry) for letter in letters)
 
     def close(self) -> None:
         self._redis.close()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import ipaddress
 import os
 import re
 import tempfile
@@ -20,13 +21,15 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
+from broadcaster.wording import worded
 from pipeline.engine import ENGINES
 from pipeline.errors import ConfigError
 from tts.synthesizer import PROVIDERS
 
 ROOM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 REFERENCE = re.compile(r"\$\{(?:(file):)?([^}]+)\}")
-URL_SCHEMES = ("rtmp", "rtmps", "file")
+TOKEN_MIN_CHARS = 16
+URL_SCHEMES = ("rtmp", "rtmps", "file", "hls")
 
 
 class Section(BaseModel):
@@ -60,6 +63,7 @@ class VoiceSection(Section):
     name: str = "en"
     rate: float = Field(default=1.0, ge=0.5, le=2.0)
     timeout_s: float = Field(default=8.0, gt=0, le=60)
+    cache_mb: int = Field(default=512, ge=0, le=1_000_000)
 
     @field_validator("chain")
     @classmethod
@@ -75,6 +79,11 @@ class VoiceSection(Section):
 class ScriptSection(Section):
     file: Path
     loop: bool = True
+
+
+class EvergreenSection(Section):
+    file: Path
+    after_s: float = Field(default=20.0, ge=1, le=86400)
 
 
 class LabelSection(Section):
@@ -95,6 +104,7 @@ class OutputSection(Section):
     segment_s: int = Field(default=3600, ge=10, le=86400)
     keep_days: float = Field(default=7, gt=0)
     min_free_gb: float = Field(default=5, ge=0)
+    hls_segments: int = Field(default=6, ge=3, le=1800)
 
     @field_validator("url")
     @classmethod
@@ -110,6 +120,9 @@ class OutputSection(Section):
                 raise ValueError("a file name is missing: file:DIRECTORY/NAME.mp4")
             if Path(rest).suffix != ".mp4":
                 raise ValueError("a recording is an MP4: file:DIRECTORY/NAME.mp4")
+        elif scheme == "hls":
+            if not rest:
+                raise ValueError("a directory is missing: hls:DIRECTORY")
         else:
             _check_rtmp(url)
         return secret
@@ -124,8 +137,16 @@ class EncoderSection(Section):
     preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"] = "veryfast"
 
 
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 class ControlSection(Section):
     listen: str = "127.0.0.1:8787"
+    token: SecretStr | None = None
 
     @field_validator("listen")
     @classmethod
@@ -134,6 +155,20 @@ class ControlSection(Section):
         if not host or not port.isdigit() or not 0 <= int(port) <= 65535:
             raise ValueError(f"{listen!r}: write HOST:PORT, as 127.0.0.1:8787")
         return listen
+
+    @field_validator("token")
+    @classmethod
+    def _hard_to_guess(cls, secret: SecretStr | None) -> SecretStr | None:
+        token = secret.get_secret_value() if secret else None
+        if token is not None and (len(token) < TOKEN_MIN_CHARS or not token.isascii() or not token.isprintable()):
+            raise ValueError(f"at least {TOKEN_MIN_CHARS} printable ASCII characters, as `openssl rand -hex 16` makes")
+        return secret
+
+    @model_validator(mode="after")
+    def _guarded(self) -> ControlSection:
+        if self.token is None and not _is_loopback(self.host):
+            raise ValueError(f"listen: {self.host} can be reached from other machines, so a token is needed as well")
+        return self
 
     @property
     def host(self) -> str:
@@ -151,12 +186,14 @@ class Config(Section):
     avatar: AvatarSection = AvatarSection()
     voice: VoiceSection = VoiceSection()
     script: ScriptSection | None = None
+    evergreen: EvergreenSection | None = None
     label: LabelSection = LabelSection()
     outputs: tuple[OutputSection, ...] = ()
     ack: str = "any"
     when_no_output: Literal["go_on", "pause"] = "go_on"
     encoder: EncoderSection = EncoderSection()
     control: ControlSection = ControlSection()
+    preview: bool = True
 
     @field_validator("room")
     @classmethod
@@ -178,6 +215,8 @@ class Config(Section):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"outputs: the name {twice[0]!r} is used twice")
+        if "preview" in names:
+            raise ValueError("outputs: the name 'preview' is that of the page's own picture; choose another")
         if self.ack not in ("any", "all", *names):
             raise ValueError(
                 f"ack: {self.ack!r} is neither any, all nor an output ({', '.join(names) or 'there are none'})"
@@ -195,6 +234,11 @@ class Config(Section):
 
 def load(path: Path) -> Config:
     """Read and check a configuration file; relative paths in it count from the working directory."""
+    return parse(read(path), str(path))
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The file's keys and values, unchecked."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -205,20 +249,24 @@ def load(path: Path) -> Config:
         tree = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: not YAML: {error}") from error
-    return parse(tree, str(path))
+    return _as_tree(tree, str(path))
 
 
 def parse(tree: object, source: str) -> Config:
     """Check a tree of plain values; `source` names it in errors."""
-    if not isinstance(tree, dict):
-        raise ConfigError(f"{source}: expected keys and values, as `room: shop`")
     try:
-        return Config.model_validate(_resolve(tree, source))
+        return Config.model_validate(_resolve(_as_tree(tree, source), source))
     except ValidationError as error:
         # `from None`: pydantic's own text repeats the input, which may hold a stream key
         raise ConfigError(
             "\n".join(f"{source}: {_explain(one)}" for one in error.errors(include_input=False))
         ) from None
+
+
+def _as_tree(tree: object, source: str) -> dict[str, Any]:
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{source}: expected keys and values, as `room: shop`")
+    return tree
 
 
 def _check_rtmp(url: str) -> None:
@@ -267,7 +315,7 @@ def _explain(error: Any) -> str:
         near = difflib.get_close_matches(str(error["loc"][-1]), known, n=1, cutoff=0.4)
         hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(known)}"
         return f"{where}: unknown key; {hint}"
-    text = error["msg"].removeprefix("Value error, ")
+    text = worded(error)
     return f"{where}: {text}" if where else text
 
 
@@ -283,6 +331,7 @@ SECTIONS: dict[str, type[Section]] = {
     "avatar": AvatarSection,
     "voice": VoiceSection,
     "script": ScriptSection,
+    "evergreen": EvergreenSection,
     "label": LabelSection,
     "outputs": OutputSection,
     "encoder": EncoderSection,

@@ -16,11 +16,13 @@ from pipeline.wire import Report
 
 
 class Continuity(msgspec.Struct, frozen=True):
-    """out, on_air: sentences given away, and their utterances, so that the one on air goes on without Redis.
+    """out, on_air: sentences given away, and utterances that are begun, so that the one on air goes on without Redis.
 
     heard: sentences heard of utterances that are not done. finished: utterances that were aired, but whose
-    acknowledgement Redis has not confirmed. seen: newest report whose effects are in here. timeline:
-    the newest cut. trying: starts of a director that ended while this sentence was being synthesised.
+    acknowledgement Redis has not confirmed. seen, seen_s: newest report whose effects are in here, and its time, by
+    which another journal with the same numbers is told. place: of the first paragraph that is not begun. timeline:
+    the newest cut. trying: starts of a director that ended while this sentence was being synthesised. token: of the
+    lease that was held.
     """
 
     out: list[Key] = []
@@ -28,9 +30,11 @@ class Continuity(msgspec.Struct, frozen=True):
     heard: dict[str, int] = {}
     finished: list[Report] = []
     seen: int = 0
+    seen_s: float = 0.0
     timeline: int = 0
     place: Place = Place()
     trying: dict[str, int] = {}
+    token: int = 0
 
 
 def load(path: Path) -> Continuity:
@@ -44,5 +48,10 @@ def load(path: Path) -> Continuity:
 def save(path: Path, continuity: Continuity) -> None:
     """OSError when the disk refuses."""
     part = path.with_suffix(".part")
-    part.write_bytes(msgspec.json.encode(continuity))
+    data = msgspec.json.encode(continuity)
+    try:
+        part.write_bytes(data)
+    except FileNotFoundError:  # somebody removed the whole directory
+        path.parent.mkdir(parents=True)
+        part.write_bytes(data)
     part.replace(path)

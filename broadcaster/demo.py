@@ -1,7 +1,7 @@
 """The main job on one machine: a presenter on air to a receiver of our own, with three viewers' answers.
 
-In: how long, and where the recording goes. Out: `demo.mp4` and a summary. It starts the same programs
-a user would (`broadcaster run`, `broadcaster ingest`) and speaks to them as a user would, by Redis.
+In: how long, and where the recording goes. Out: the page's address, `demo.mp4` and a summary. It starts the same
+programs a user would (`broadcaster run`, `broadcaster ingest`) and speaks to them as a user would, by Redis.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ ANSWERS = (
     ("Aiko", "Aiko asks if there are other colours. There are three: sand, sea and charcoal."),
 )
 SHOWN_CHARS = 70
+CONTROL_PORT = 8787  # the page's, where it is free
 EVERY_S = 15.0  # between answers when the demo has no end
 
 
@@ -76,9 +77,8 @@ class Demo:
             room = self._start(log, "run", str(self._config_path), "--verbose")
             try:
                 client = self._connect(room)
-                listener = threading.Thread(target=self._listen, daemon=True)
-                listener.start()
                 self._go_on_air(client, room)
+                threading.Thread(target=self._listen, daemon=True).start()  # it begins with what was said by now
                 self._perform(client, room)
             except KeyboardInterrupt:
                 typer.echo("\nending: the sentence is finished first …")
@@ -104,7 +104,11 @@ class Demo:
         for recording in self._out.glob("demo*.mp4"):
             recording.unlink()
         port = _free_port()
-        os.environ |= {"DEMO_PORT": str(port), "DEMO_STATE_DIR": str(self._state_dir)}
+        os.environ |= {
+            "DEMO_PORT": str(port),
+            "DEMO_STATE_DIR": str(self._state_dir),
+            "DEMO_CONTROL_PORT": str(_free_port(CONTROL_PORT)),
+        }
         self._url = f"rtmp://127.0.0.1:{port}/live/demo"
         self._config_path = CONFIGS / "demo.yaml"
         self._config = load(self._config_path)
@@ -140,11 +144,11 @@ class Demo:
                 break
         else:
             raise DemoFailed(f"not on air after {ON_AIR_WITHIN_S:.0f} s; see {self._log}")
-        typer.echo(f"on air after {time.monotonic() - began_s:.1f} s: {self._url} → {self._recording}")
-        typer.echo(f"control and status at http://{self._config.control.listen}/status, log in {self._log}")
+        typer.echo(f"on air after {time.monotonic() - began_s:.1f} s")
+        typer.echo(f"\n  Open  http://{self._config.control.listen}/  to watch, and to type what is said.\n")
+        typer.echo(f"recording {self._url} to {self._recording}, log in {self._log}")
         typer.echo(f"say something: {sys.argv[0]} say 'Hello' --room demo --redis {redis_of(self._config)}")
-        if self._seconds is None:
-            typer.echo("Ctrl-C ends it.")
+        typer.echo("Ctrl-C ends it." if self._seconds is None else f"It ends after {self._seconds:g} s.")
 
     # ── on air ───────────────────────────────────────────────────────────────────────────────────
 
@@ -155,7 +159,7 @@ class Demo:
             self._check_alive(room)
             if waiting and time.monotonic() - began_s >= waiting[0][0]:
                 _, (viewer, text) = waiting.pop(0)
-                typer.echo(f"  · answer to {viewer} pushed")
+                typer.echo(f"  + {viewer} is answered next: {_clipped(text)}")
                 client.say(text, lane="reply", mode="insert", id=_answer_id(viewer))
             with contextlib.suppress(RedisDown):
                 self._status = client.status() or self._status
@@ -175,6 +179,8 @@ class Demo:
             for event in listener.events("0"):
                 if self._stopping.is_set():
                     return
+                if event.get("id") not in self._texts and event.get("event") == "utterance.accepted":
+                    self._texts[event["id"]] = listener.text_of(event["id"]) or event["id"]
                 self._note(event)
 
     def _note(self, event: dict[str, str]) -> None:
@@ -187,9 +193,9 @@ class Demo:
             self._seen.aired.append(identity)
 
     def _text(self, identity: str) -> str:
-        """How the utterance begins, as far as it is one of ours."""
-        text = self._texts.get(identity.rpartition(":")[2] if identity.startswith("script:") else identity, identity)
-        return text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}…"
+        """How the utterance begins, as far as that is known."""
+        name = identity.rpartition(":")[2] if identity.startswith("script:") else identity
+        return _clipped(self._texts.get(name, identity))
 
     def _check_alive(self, room: subprocess.Popen[bytes]) -> None:
         if room.poll() is not None:
@@ -206,7 +212,8 @@ class Demo:
         answered = [name for name in self._seen.aired if name.startswith("answer-")]
         latencies = sorted(self._seen.waited_ms)
         rows = [
-            ("recording", f"{self._recording}, {found.seconds:.1f} s, {found.width}×{found.height}"),
+            ("recording", f"{self._recording}, {found.width}×{found.height}"),
+            ("length", f"{found.seconds:.1f} s{self._why_longer(found.seconds)}"),
             ("frames", f"{found.frames} received in order: {found.monotone}, slots skipped: {playout.get('skipped')}"),
             ("drift", f"audio against video at the end: {found.drift_ms:+.0f} ms"),
             ("said", f"{len(self._seen.aired)} utterances, {len(answered)} of {len(ANSWERS)} answers"),
@@ -217,6 +224,16 @@ class Demo:
         for name, text in rows:
             typer.echo(f"{name:>12}  {text}")
         return 0 if found.frames and found.monotone else 1
+
+    def _why_longer(self, seconds: float) -> str:
+        if self._seconds is None or seconds < self._seconds + 1:
+            return ""
+        return f": the {self._seconds:g} s, and the sentence that was on air then, to its end"
+
+
+def _clipped(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= SHOWN_CHARS else f"{line[:SHOWN_CHARS]}…"
 
 
 def _answer_id(viewer: str) -> str:
@@ -232,9 +249,14 @@ def _live(status: dict[str, Any]) -> bool:
     return bool(outputs) and all(output["state"] == "live" for output in outputs.values())
 
 
-def _free_port() -> int:
+def _free_port(wanted: int = 0) -> int:
+    """That port if it is free, else another."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            return _free_port()
         return int(probe.getsockname()[1])
 
 

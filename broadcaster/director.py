@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import structlog
 
-from broadcaster import continuity, script
+from broadcaster import continuity, evergreen, script
+from broadcaster.agenda import Agenda
 from broadcaster.events import Event, Events
+from broadcaster.evergreen import Evergreen
 from broadcaster.feed import Feed
 from broadcaster.inbox import Inbox
+from broadcaster.larder import Larder
+from broadcaster.lease import ELSEWHERE, Lease
 from broadcaster.rundown import Rundown
 from broadcaster.script import Reading
 from broadcaster.show import Show
@@ -26,6 +30,7 @@ from broadcaster.speech import Studio, Wanted
 from broadcaster.supply import Supply
 from broadcaster.timeline import Speech, Timeline
 from broadcaster.utterance import Key, Utterance
+from broadcaster.web.overview import overview
 from pipeline.clock import Clock, RealClock
 from pipeline.errors import RedisDown, ScriptError
 from pipeline.journal import JournalReader
@@ -33,7 +38,7 @@ from pipeline.lifeline import Lifeline, LineClosed
 from pipeline.media import SENTENCE
 from pipeline.wire import Drain, SpeechDemand, Status
 from tts.fallback import make_chain
-from tts.synthesizer import Synthesizer, Voice
+from tts.synthesizer import Voice, Voices
 from tts.text import sentences
 
 TICK_S = 0.05  # reports are read this often; so late an acknowledgement may be
@@ -42,8 +47,12 @@ STATUS_S = 1.0
 INTAKE_WAIT_S = 1.5  # what an earlier director left comes first; with Redis away the show begins without it
 VOICE_MARGIN_S = 5.0  # beyond the chain's own limits
 FLUSH_S = 2.0  # for the last acknowledgements
+LOOK_AHEAD = 40  # sentences that the page may have to choose from
 STATE_FILE = "director.json"
 JOURNAL = "journal"
+SPEECH = "speech"
+SCRIPT_MADE_AHEAD = 60  # sentences of the script kept on disk before an online voice is needed: some five minutes
+MB = 1 << 20
 
 log = structlog.get_logger()
 
@@ -61,9 +70,14 @@ class DirectorSpec(msgspec.Struct, frozen=True):
     voice_timeout_s: float
     control_host: str
     control_port: int
+    control_token: str = ""
+    owner: str = ""
     ack: str = "any"
     when_no_output: str = "go_on"
     outputs: list[str] = []
+    voice_cache_mb: int = 512
+    evergreen_file: str = ""
+    evergreen_after_s: float = 20.0
     script_file: str = ""
     script_loop: bool = True
 
@@ -72,11 +86,12 @@ def run(spec: DirectorSpec, lifeline: Lifeline) -> None:
     """The process: until drained, or LineClosed when the supervisor is gone."""
     lifeline.beat("loading")
     clock = RealClock()
-    chain = make_chain(spec.voice_chain, spec.voice_timeout_s, clock)
+    speech = Path(spec.state_dir) / SPEECH
+    chain = make_chain(spec.voice_chain, spec.voice_timeout_s, clock, speech, spec.voice_cache_mb * MB)
     asyncio.run(direct(spec, lifeline, chain, clock))
 
 
-async def direct(spec: DirectorSpec, lifeline: Lifeline, voice: Synthesizer, clock: Clock) -> None:
+async def direct(spec: DirectorSpec, lifeline: Lifeline, voice: Voices, clock: Clock) -> None:
     """The same with any voice."""
     director = Director(spec, lifeline, voice, clock)
     async with asyncio.TaskGroup() as group:
@@ -90,11 +105,12 @@ async def direct(spec: DirectorSpec, lifeline: Lifeline, voice: Synthesizer, clo
 class Director:
     """Wires the parts together and runs their loops. `ended` is set when it may close."""
 
-    def __init__(self, spec: DirectorSpec, lifeline: Lifeline, voice: Synthesizer, clock: Clock) -> None:
+    def __init__(self, spec: DirectorSpec, lifeline: Lifeline, voice: Voices, clock: Clock) -> None:
         self._spec = spec
         self._lifeline = lifeline
         self._voice = voice
         self._clock = clock
+        self._room_voice = Voice(spec.voice_name, spec.voice_rate)
         self._state_file = Path(spec.state_dir) / STATE_FILE
         self._tasks: list[asyncio.Task[None]] = []
         self._told: Mapping[str, Any] = {}  #: by the supervisor
@@ -108,25 +124,45 @@ class Director:
         spec, clock = self._spec, self._clock
         Path(spec.state_dir).mkdir(parents=True, exist_ok=True)
         saved = continuity.load(self._state_file)
-        self._events = Events(spec.room, spec.redis_url)
+        self._lease = Lease(
+            spec.room, spec.redis_url, spec.owner, clock, saved.token, self._stand_down, self._hold_the_room
+        )
+        self._events = Events(spec.room, spec.redis_url, self._lease)
         self._show = Show(Rundown(), self._reading(saved.place), saved, clock, self._put, self._is_settling)
         self._show.cut, self._show.forget, self._show.speech_of = self._cut, self._forget, self._speech_of
+        self._show.voices_work, self._show.can_say = lambda: self._voice.works, self._can_say
+        self._show.evergreen = self._evergreen()
         patience_s = spec.voice_timeout_s * max(1, len(spec.voice_chain)) + VOICE_MARGIN_S
         self._studio = Studio(
             self._voice, spawn, clock, patience_s, self._answer, self._tried, self._show.made, self._show.failed
         )
-        self._journal = self._journal_after(saved.seen)
+        self._agenda = Agenda()
+        self._agenda.resume(saved.on_air, saved.out)
+        self._journal = self._journal_after(saved.seen, saved.seen_s)
         self._supply = Supply(self._show, Timeline(), clock, saved.timeline)
-        self._replay()
+        self._replay(has_notes=bool(saved.seen))
         self._show.top_up()
-        self._inbox = Inbox(spec.room, spec.redis_url, clock, sentences, self._accept, self._put, self._is_settling)
+        self._inbox = Inbox(
+            spec.room,
+            spec.redis_url,
+            self._lease,
+            clock,
+            sentences,
+            self._accept,
+            self._put,
+            self._is_settling,
+            lambda: self._events.crowded,
+            self._show.full_lanes,
+            self._show.recall,
+            self._show.left_behind_is_read,
+        )
         self._feed = Feed(Path(spec.runtime_dir), self._demanded)
         self._feed.open()
         asyncio.get_running_loop().add_reader(self._lifeline.fileno(), self._listen)
         self._intake = spawn(self._inbox.run())
         self._tasks = [spawn(self._tick()), spawn(self._tell_status()), spawn(self._begin())]
-        self._tasks += [self._intake, spawn(self._events.run())]
-        self._tasks.append(spawn(self._serve_control()))
+        self._tasks += [self._intake, spawn(self._events.run()), spawn(self._lease.run())]
+        self._tasks += [spawn(self._serve_control()), spawn(self._larder().run())]
 
     async def close(self) -> None:
         asyncio.get_running_loop().remove_reader(self._lifeline.fileno())
@@ -138,8 +174,10 @@ class Director:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._studio.close()
         self._feed.close()
-        for part in (self._inbox, self._events):
+        for part in (self._inbox, self._events, self._lease):
             try:
+                if part is self._lease and self.orphaned:
+                    await self._lease.give_back()
                 await part.close()
             except RedisDown:
                 pass  # it is closed all the same
@@ -149,9 +187,22 @@ class Director:
     def status(self) -> dict[str, Any]:
         return {"room": self._spec.room, **self._told, "director": self._facts()}
 
+    def overview(self) -> dict[str, Any]:
+        on_air = self._agenda.on_air
+        speech = self._speech_of(on_air) if on_air else None
+        if speech is not None and speech.complete and not speech.failed:
+            self._agenda.length(speech.samples)
+        coming = [
+            (found, sentence) for found, sentence in self._show.coming(LOOK_AHEAD) if (found.id, sentence) != on_air
+        ]
+        words = self._agenda.view(self._clock.wall_s(), coming, self._show.waiting())
+        return overview(self.status(), words)
+
     def unready(self) -> list[str]:
         playout = self._told.get("children", {}).get("playout", {})
         reasons = [] if playout.get("phase") == "ready" else [f"playout: {playout.get('phase', 'not heard of')}"]
+        if self._lease.state == ELSEWHERE:
+            return [*reasons, "lease: another broadcaster has this room"]
         return reasons + ([] if self._inbox.up else ["redis: down"])
 
     async def say(self, fields: Mapping[str, str]) -> str:
@@ -164,6 +215,7 @@ class Director:
         ticks = 0
         while True:
             self._read_reports()
+            self._voice.tick()
             self._show.tick()
             self._refresh()
             if ticks % BEAT_EVERY == 0:
@@ -175,26 +227,27 @@ class Director:
 
     async def _begin(self) -> None:
         """Let new sentences begin once all that waits in Redis was read, or Redis is plainly away."""
-        self._show.paused = self._spec.when_no_output == "pause" and not self._somebody_listens()
+        self._show.paused = self._is_paused()
         try:
             async with asyncio.timeout(INTAKE_WAIT_S):
                 await self._inbox.read_once.wait()
         except TimeoutError:
-            log.warning("show.without_inbox")
+            if self._lease.state != ELSEWHERE:
+                log.warning("show.without_inbox")
         self._show.opened = True
         log.info("director.ready", waiting=self._show.waiting())
-        await self._inbox.read_once.wait()
-        self._show.left_behind_is_read()
 
     async def _serve_control(self) -> None:
         """The web libraries take a third of a second to import: a director that comes back speaks first."""
         server = await asyncio.to_thread(importlib.import_module, "broadcaster.web.server")
-        await server.serve_control(self, self._spec.control_host, self._spec.control_port)
+        address = server.Address(self._spec.control_host, self._spec.control_port, self._spec.control_token)
+        await server.serve_control(self, address, Path(self._spec.runtime_dir), self._clock)
 
     async def _tell_status(self) -> None:
         while True:
             try:
-                await self._events.set_status(msgspec.json.encode(self.status()))
+                if self._lease.state != ELSEWHERE:  # the room's status is what the other one says
+                    await self._events.set_status(msgspec.json.encode(self.status()))
             except RedisDown:
                 pass  # told by the inbox already; the next second comes
             await asyncio.sleep(STATUS_S)
@@ -221,12 +274,27 @@ class Director:
             if isinstance(message, Drain) and not self._show.draining:
                 self._tasks.append(self._spawn(self._drain(message.grace_s)))
             elif isinstance(message, Status):
+                panicked = message.facts.get("panic") and not self._told.get("panic")
                 self._told = message.facts
-                self._show.paused = self._spec.when_no_output == "pause" and not self._somebody_listens()
+                self._show.paused = self._is_paused()
+                if panicked:
+                    self._show.silenced()
 
-    def _accept(self, utterance: Utterance) -> None:
-        self._show.accept(utterance)
+    def _accept(self, utterances: Sequence[Utterance]) -> None:
+        for utterance in utterances:
+            self._show.accept(utterance)
         self._refresh()
+
+    def _stand_down(self) -> None:
+        """The room is another broadcaster's."""
+        self._events.forget()
+        self._show.stand_down()
+        self._refresh()
+        self._save()
+
+    def _hold_the_room(self) -> None:
+        """The room is ours under a new token, which the next director must know."""
+        self._save()
 
     def _demanded(self, demand: SpeechDemand, to: bytes) -> None:
         self._read_reports()  # what was heard decides where a new engine begins
@@ -236,20 +304,27 @@ class Director:
     def _read_reports(self) -> None:
         reports = self._journal.read()
         for report in reports:
+            self._agenda.heard(report, self._show.utterance(report.utterance))
             self._show.report(report)
         if reports:
             self._save()
 
-    def _replay(self) -> None:
-        for report in self._journal.read():
+    def _replay(self, has_notes: bool) -> None:
+        """Read what was reported meanwhile. `has_notes`: of an earlier director, if there was one."""
+        reports = self._journal.read()
+        has_notes = has_notes or not any(report.utterance for report in reports)
+        for report in reports:
+            self._agenda.heard(report, self._show.utterance(report.utterance))
             self._show.report(report, replayed=True)
+            self._supply.catch_up(report.timeline, has_notes)
         self._show.after_replay()
         self._save()
 
-    def _journal_after(self, seen: int) -> JournalReader:
+    def _journal_after(self, seen: int, seen_s: float) -> JournalReader:
         """The reader after that report; from the beginning when the journal is not the one we knew."""
         directory = Path(self._spec.state_dir) / JOURNAL
-        if seen and not any(report.seq == seen for report in JournalReader(directory, seen - 1).read()[:1]):
+        first = JournalReader(directory, seen - 1).read()[:1] if seen else []
+        if seen and not any((report.seq, report.wall_s) == (seen, seen_s) for report in first):
             log.warning("journal.unknown", seen=seen)
             seen = 0
         return JournalReader(directory, seen)
@@ -272,7 +347,8 @@ class Director:
         wanted: list[Wanted] = []
         for key in keys:
             if text := self._show.text(key):
-                wanted.append(Wanted(key, text[0], Voice(text[1] or self._spec.voice_name, self._spec.voice_rate)))
+                voice = Voice(text[1] or self._spec.voice_name, self._spec.voice_rate)
+                wanted.append(Wanted(key, text[0], voice, alone=self._show.is_suspect(key)))
         self._studio.want(wanted, self._show.out)
 
     def _answer(self) -> None:
@@ -286,6 +362,7 @@ class Director:
         self._want()
 
     def _put(self, event: Event) -> None:
+        self._agenda.told(event, self._show.utterance(event.id))
         self._events.put(event, self._clock.wall_s())
 
     def _cut(self, utterance: str) -> None:
@@ -295,12 +372,14 @@ class Director:
 
     def _tried(self, key: Key, begins: bool) -> None:
         self._show.tried(key, begins)
+        self._events.keep(self._show.tries())
         if begins:
             self._save()  # a voice that takes the process with it must leave a trace
 
     def _save(self) -> None:
         try:
-            continuity.save(self._state_file, self._show.continuity(self._supply.number))
+            known = self._show.continuity(self._supply.number)
+            continuity.save(self._state_file, msgspec.structs.replace(known, token=self._lease.newest))
         except OSError as error:
             if not self._disk_refuses:
                 log.error("state.unwritten", reason=str(error))
@@ -320,7 +399,9 @@ class Director:
             "on_air": self._show.on_air(),
             "said": self._show.said,
             "redis": "up" if self._inbox.up else "down",
+            "lease": self._lease.state,
             "tts_ms_p50": self._studio.first_piece_ms(),
+            "voices": self._voice.states(),
             "time_to_air_ms": list(self._show.times_to_air_ms)[-10:],
             "timeline": self._supply.number,
             "paused": self._show.paused,
@@ -335,6 +416,36 @@ class Director:
         except ScriptError as error:
             log.error("script.unusable", reason=str(error))
             return None
+
+    def _evergreen(self) -> Evergreen | None:
+        """The words for when nothing else can be said, or None: the show goes on without."""
+        if not self._spec.evergreen_file:
+            return None
+        try:
+            return evergreen.load(Path(self._spec.evergreen_file), sentences, self._spec.evergreen_after_s)
+        except ScriptError as error:
+            log.error("script.unusable", reason=str(error))
+            return None
+
+    def _larder(self) -> Larder:
+        lines = self._show.evergreen.lines if self._show.evergreen else []
+        ahead = SCRIPT_MADE_AHEAD if self._voice.remote else 0
+        return Larder(
+            self._voice,
+            self._room_voice,
+            self._clock,
+            [sentence for line in lines for sentence in line],
+            lambda: self._show.script_ahead(ahead),
+            lambda: self._show.opened and self._studio.idle,
+        )
+
+    def _can_say(self, sentence: str) -> bool:
+        return self._voice.can_say(sentence, self._room_voice)
+
+    def _is_paused(self) -> bool:
+        """Whether nothing new may begin: the operator's panic, or an empty house that is to be waited for."""
+        empty = self._spec.when_no_output == "pause" and not self._somebody_listens()
+        return bool(self._told.get("panic")) or empty
 
     def _somebody_listens(self) -> bool:
         """Whether an output that counts is live; with no outputs nobody is waited for."""

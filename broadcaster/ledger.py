@@ -19,7 +19,8 @@ class Ledger:
 
     def __init__(self, unclaimed: Iterable[Report], is_settling: Callable[[str], bool]) -> None:
         self._is_settling = is_settling
-        self._finished: dict[str, Report | None] = {report.utterance: report for report in unclaimed}
+        self._unclaimed: dict[str, Report] = {report.utterance: report for report in unclaimed}
+        self._finished: dict[str, None] = dict.fromkeys(self._unclaimed)
         self._unconfirmed: dict[str, tuple[str, Report]] = {}  # id → stream id, report
 
     def __contains__(self, identity: object) -> bool:
@@ -27,29 +28,30 @@ class Ledger:
 
     def finish(self, identity: str, stream_id: str, report: Report) -> None:
         """It was aired, and its event goes out now."""
-        self._remember(identity, None)
+        self._remember(identity)
         if stream_id:
             self._unconfirmed[identity] = (stream_id, report)
 
     def heard_of(self, report: Report) -> None:
         """The journal says that it was aired, but its message is not here: it may be waiting in Redis."""
         if report.utterance not in self._finished:
-            self._remember(report.utterance, report)
+            self._remember(report.utterance)
+            self._unclaimed[report.utterance] = report
 
     def pass_over(self, identity: str) -> None:
         """It is not to be said, and there is nobody to tell."""
-        self._remember(identity, None)
+        self._remember(identity)
 
-    def claim(self, identity: str) -> Report | None:
-        """The report of an utterance that was aired without its event, once."""
-        report = self._finished.get(identity)
-        if report is not None:
-            self._finished[identity] = None
+    def claim(self, identity: str, stream_id: str) -> Report | None:
+        """The report of an utterance that was aired without its event, once; the event goes out now."""
+        report = self._unclaimed.pop(identity, None)
+        if report is not None and stream_id:
+            self._unconfirmed[identity] = (stream_id, report)
         return report
 
     def nothing_is_left_behind(self) -> None:
         """All that Redis held is here: what else was aired was acknowledged long ago."""
-        self._finished = dict.fromkeys(self._finished)
+        self._unclaimed.clear()
 
     def unclaimed(self) -> list[Report]:
         """What the next director must know of."""
@@ -58,10 +60,12 @@ class Ledger:
             for name, (stream_id, report) in self._unconfirmed.items()
             if self._is_settling(stream_id)
         }
-        never = [report for report in self._finished.values() if report is not None]
-        return (never + [report for _, report in self._unconfirmed.values()])[-UNCONFIRMED_KEPT:]
+        waiting = [*self._unclaimed.values(), *(report for _, report in self._unconfirmed.values())]
+        return waiting[-UNCONFIRMED_KEPT:]
 
-    def _remember(self, identity: str, report: Report | None) -> None:
-        self._finished[identity] = report
+    def _remember(self, identity: str) -> None:
+        self._finished[identity] = None
         if len(self._finished) > FINISHED_KEPT:
-            del self._finished[next(iter(self._finished))]
+            oldest = next(iter(self._finished))
+            del self._finished[oldest]
+            self._unclaimed.pop(oldest, None)

@@ -1,10 +1,13 @@
 """The message queue: names of the keys, and connections that never hang and never retry in secret.
 
-    broadcaster:{room}:say       stream  words to be said; one consumer group
+    broadcaster:{room}:say       stream  words to be said; one consumer group; what is settled is deleted
     broadcaster:{room}:events    stream  what happened to them; trimmed
     broadcaster:{room}:dead      stream  messages that could not be said, with the reason; trimmed
     broadcaster:{room}:done:{id} string  this id was aired; expires
     broadcaster:{room}:status    string  JSON, each second; expires
+    broadcaster:{room}:lease     string  token and owner of the broadcaster that speaks; expires within seconds
+    broadcaster:{room}:fence     string  the newest token that was given out
+    broadcaster:{room}:trying    string  JSON: sentences that directors began to synthesise, and ended over; expires
 
 Errors of the library become RedisDown here. Retrying is the callers' business: a repeated XREADGROUP whose first
 answer was lost leaves its messages behind.
@@ -12,7 +15,7 @@ answer was lost leaves its messages behind.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -20,7 +23,7 @@ from typing import Any, TypeAlias
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import OutOfMemoryError, RedisError, WatchError
 
 from broadcaster.log import redacted
 from pipeline.errors import RedisDown
@@ -35,6 +38,14 @@ Client: TypeAlias = "Redis"
 
 class WrongKind(RedisDown):
     """A key of ours holds something else; a person must move it away."""
+
+
+class Full(RedisDown):
+    """The server has no memory left; what needs none may still be done."""
+
+
+class Fenced(RedisDown):
+    """Our token is not the newest: the lease is another's, or must be confirmed first. Nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +67,18 @@ class Keys:
     @property
     def status(self) -> str:
         return f"broadcaster:{self.room}:status"
+
+    @property
+    def lease(self) -> str:
+        return f"broadcaster:{self.room}:lease"
+
+    @property
+    def fence(self) -> str:
+        return f"broadcaster:{self.room}:fence"
+
+    @property
+    def trying(self) -> str:
+        return f"broadcaster:{self.room}:trying"
 
     def done(self, identity: str) -> str:
         return f"broadcaster:{self.room}:done:{identity}"
@@ -85,7 +108,31 @@ def translated() -> Iterator[None]:
         text = redacted(str(error)) or type(error).__name__
         if "WRONGTYPE" in text:
             raise WrongKind(text) from error
+        if isinstance(error, OutOfMemoryError):
+            raise Full(text) from error
         raise RedisDown(text) from error
+
+
+async def fenced(client: Client, keys: Keys, token: int, add: Callable[[Any], None]) -> list[Any]:
+    """Run what `add` puts into a MULTI, only if no token is newer than ours; Fenced when one is.
+
+    The answers hold the refusals of single commands (`error_in`); RedisDown when nothing was done. A server that is
+    full queues no command of a MULTI, so what must be done then is a script.
+    """
+    if not token:
+        raise Fenced("the lease is not ours")
+    with translated():
+        async with client.pipeline(transaction=True) as multi:
+            await multi.watch(keys.fence)
+            newest = text_of(await multi.get(keys.fence))
+            if newest != str(token):
+                raise Fenced(f"our token is {token}, the newest is {newest or 'gone'}")
+            multi.multi()  # type: ignore[no-untyped-call]
+            add(multi)
+            try:
+                return await multi.execute(raise_on_error=False)
+            except WatchError as error:
+                raise Fenced(f"a token newer than {token} was given out") from error
 
 
 def text_of(answer: bytes | str | None) -> str:

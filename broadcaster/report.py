@@ -22,6 +22,8 @@ def _air(status: Mapping[str, Any], playout: Mapping[str, Any]) -> Iterator[str]
         f"{room}: on air for {_duration(status.get('on_air_s', 0))}, showing {playout.get('source', '?')}, "
         f"{playout.get('encoded', 0)} frames, {playout.get('skipped', 0)} skipped"
     )
+    if status.get("panic"):
+        yield "panic: on, until `broadcaster panic --off`"
 
 
 def _words(director: Mapping[str, Any], playout: Mapping[str, Any]) -> Iterator[str]:
@@ -37,7 +39,8 @@ def _outputs(playout: Mapping[str, Any]) -> Iterator[str]:
 
 def _children(children: Mapping[str, Any]) -> Iterator[str]:
     for name, child in children.items():
-        yield f"  {name:<18} {child['phase']:<12} pid {child['pid'] or '-':<8} started {child['starts']} times"
+        braked = ", crash loop: see child.braked in the log" if child.get("braked") else ""
+        yield f"  {name:<18} {child['phase']:<12} pid {child['pid'] or '-':<8} started {child['starts']} times{braked}"
 
 
 def _duration(seconds: float) -> str:

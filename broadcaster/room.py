@@ -10,21 +10,29 @@ import contextlib
 import fcntl
 import json
 import os
+import secrets
+import shutil
+import socket
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from broadcaster import children
-from broadcaster.config import Config
+from broadcaster.config import Config, read
 from pipeline.errors import ConfigError
 
 RECORD = "run.json"
+OWNER = "owner"
 SOCKET_PATH_MAX_BYTES = 107 - 16  # the kernel's limit, less the longest socket name of ours
 
 
 @contextlib.contextmanager
 def held(config: Config) -> Iterator[Path]:
-    """Hold the room while the block runs; yields its runtime directory. ConfigError when it is taken."""
+    """Hold the room while the block runs; yields its runtime directory. ConfigError when it is taken.
+
+    After a clean end nothing of ours is left in the temporary directory; after any other, the pose and the operator's
+    panic wait there for the next start.
+    """
     runtime_dir = config.runtime_dir
     _make_private(runtime_dir)
     try:
@@ -45,6 +53,39 @@ def held(config: Config) -> Iterator[Path]:
             yield runtime_dir
         finally:
             record.unlink(missing_ok=True)
+        if "RUNTIME_DIRECTORY" not in os.environ:
+            shutil.rmtree(runtime_dir, ignore_errors=True)
+
+
+def owner(config: Config) -> str:
+    """The name under which this room holds its lease, for whoever holds the room.
+
+    It is the same over restarts, so that a broadcaster that was killed enters at once: nobody else can run from this
+    state directory. The host is part of it, in case the directory was copied.
+    """
+    path = config.state_dir / OWNER
+    try:
+        made = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        made = ""
+    if not made:
+        made = secrets.token_hex(8)
+        with contextlib.suppress(OSError):  # then the next start waits until the lease has ended
+            path.write_text(made, encoding="utf-8")
+    return f"{made}@{socket.gethostname()}"
+
+
+def runtime_dir_of(path: Path) -> Path:
+    """Where the room of this configuration file is on air. Nothing else of the file is looked at, no secret is needed.
+
+    ConfigError when it is not on air.
+    """
+    tree = read(path)
+    state_dir = Path(str(tree.get("state_dir") or os.environ.get("STATE_DIRECTORY", "var")))
+    try:
+        return Path(json.loads((state_dir / RECORD).read_text())["runtime_dir"])
+    except (OSError, ValueError, KeyError) as error:
+        raise ConfigError(f"room {tree.get('room')} is not on air: start it with `broadcaster run {path}`") from error
 
 
 def redis_of(config: Config) -> str:

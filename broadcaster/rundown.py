@@ -10,24 +10,32 @@ The rules
 * insert: before all that waits, at the next sentence end whatever is on air; inserts among themselves go by lane,
   then by arrival, and one that has begun is finished before another of its lane or below.
 * now: cuts at once when its lane is at least the lane on air, else it is an insert.
+* fill: when nothing else waits; anything that comes goes first at the next sentence end.
+* at: an insert that comes at its planned time, and nothing is begun that would overrun it (broadcaster.diary).
 * What was broken off goes on where it was: at the next sentence if it yielded at a sentence end; if it was cut in the
   middle, that sentence is said again from its start.
+* A lane's place is never taken by lower ones: however many wait, a higher lane gets in.
 * A sentence given away is *out* until it is reported heard; what is out comes back by `rewind` when it was lost.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from itertools import islice, takewhile
 
-from broadcaster.utterance import Key, Lane, Utterance
+from broadcaster.diary import PAUSE_S, Diary, has_come
+from broadcaster.utterance import FILL, Key, Lane, Utterance
 
-CAPACITY = 1000  # utterances waiting; more is refused, since nobody will hear them in time
-CAPACITY_CHARS = 4_000_000  # of their texts, about 16 MB at most
+CAPACITY = 1000  # utterances of a lane and those above it; more is refused, since nobody will hear them in time
+CAPACITY_CHARS = 2_000_000  # of their texts, at most 8 MB: some 40 hours of talk
 
-CUTTING, INSERTED, APPENDED = range(3)
+CUTTING, INSERTED, APPENDED, FILLING = range(4)
+URGENCIES = {"append": APPENDED, FILL: FILLING}
+LOOKED_THROUGH = 20  # utterances that wait, for one that is over before a planned time
+FORESEEN_S = 60.0  # before its planned time an utterance may be synthesised
 
 
 class Placed(Enum):
@@ -65,7 +73,8 @@ class Rundown:
         self._heard: dict[str, int] = {}  #: sentences of an utterance that viewers heard
         self._out: list[Key] = []  #: given away, oldest first
         self._current: str | None = None  #: utterance of the newest sentence given away, until its last one
-        self._chars = 0
+        self._counts = [0] * len(Lane)  #: utterances here, by lane
+        self._chars = [0] * len(Lane)  #: and of their texts
         self._newest = 0
         self._oldest = 0
 
@@ -100,11 +109,23 @@ class Rundown:
 
     @property
     def full(self) -> bool:
-        return len(self._entries) >= self._capacity or self._chars >= self._capacity_chars
+        return self._is_full(Lane.SCRIPT, 0)
+
+    def full_lanes(self, places: int) -> list[Lane]:
+        """Lanes in which fewer than so many would find a place."""
+        return [lane for lane in Lane if self._is_full(lane, 0, places)]
+
+    def queued(self) -> list[Utterance]:
+        """Utterances that came from the queue."""
+        return [entry.utterance for entry in self._entries.values() if entry.utterance.stream_id]
 
     def waiting(self) -> int:
         """Utterances with something left to give away, due or not."""
         return sum(1 for entry in self._entries.values() if self._has_more(entry))
+
+    def unfinished(self) -> list[str]:
+        """Ids of those."""
+        return [name for name, entry in self._entries.items() if self._has_more(entry)]
 
     def on_air(self) -> Utterance | None:
         """What viewers hear, or will next: the owner of the oldest sentence that is out."""
@@ -117,37 +138,32 @@ class Rundown:
         if utterance.id in self._entries:
             return Placed.KNOWN
         chars = _chars(utterance)
-        if self.full or self._chars + chars > self._capacity_chars:
+        if self._is_full(utterance.lane, chars):
             return Placed.FULL
-        urgency = APPENDED if utterance.mode == "append" else INSERTED
-        cuts = utterance.mode == "now" and not resumed and utterance.lane >= self._lane_on_air()
+        planned = utterance.due_s is not None
+        urgency = INSERTED if planned else URGENCIES.get(utterance.mode, INSERTED)
+        cuts = utterance.mode == "now" and not (resumed or planned) and utterance.lane >= self._lane_on_air()
         if cuts:
             self.rewind()
             urgency = CUTTING
         self._newest += 1
         order = self._front() if cuts else self._newest
         self._entries[utterance.id] = _Entry(utterance, urgency, order)
-        self._chars += chars
+        self._counts[utterance.lane] += 1
+        self._chars[utterance.lane] += chars
         return Placed.CUTS if cuts else Placed.WAITS
 
-    def plan(self, count: int, now_s: float) -> list[Key]:
-        """The next `count` sentences as things stand, first to last; nothing is given away by asking."""
-        following = self._following(now_s)
-        order = heapq.nsmallest(count, (self._entries[name] for name in following), key=lambda entry: entry.key)
-        current = self._entries.get(self._current) if self._current in following else None
-        planned: list[Key] = []
-        while order and len(planned) < count:
-            entry = order[0] if current is None or order[0].rank < current.rank else current
-            if entry.doubted:
-                break
-            name = entry.utterance.id
-            planned.append((name, following[name]))
-            following[name] += 1
-            current = entry
-            if following[name] >= len(entry.utterance.sentences):
-                order = [other for other in order if other is not entry]
-                current = None
-        return planned
+    def plan(self, count: int, from_s: float, lasts_s: Callable[[Key], float] | None = None) -> list[Key]:
+        """The next `count` sentences that may follow one another from that time on; nothing is given away by asking.
+
+        lasts_s: how long a sentence is, for what has to be over at a planned time.
+        """
+        steps = takewhile(lambda step: not step[1], self._walk(count, from_s, lasts_s or _no_time))
+        return [key for key, _ in islice(steps, count)]
+
+    def foresee(self, count: int, from_s: float, lasts_s: Callable[[Key], float]) -> list[Key]:
+        """The same, and what comes after waiting for a planned time in the next FORESEEN_S."""
+        return [key for key, _ in islice(self._walk(count, from_s, lasts_s), count)]
 
     def expire(self, now_s: float) -> list[Utterance]:
         """Take out what waited beyond its time; what has begun is finished."""
@@ -197,7 +213,8 @@ class Rundown:
         entry = self._entries.pop(identity, None)
         if entry is None:
             return None
-        self._chars -= _chars(entry.utterance)
+        self._counts[entry.utterance.lane] -= 1
+        self._chars[entry.utterance.lane] -= _chars(entry.utterance)
         return entry.utterance
 
     def prune(self, but: str) -> None:
@@ -245,16 +262,82 @@ class Rundown:
 
     # ── the rules ────────────────────────────────────────────────────────────────────────────────
 
-    def _following(self, now_s: float) -> dict[str, int]:
-        """The next sentence of each utterance that may go on now."""
+    def _walk(self, count: int, from_s: float, lasts_s: Callable[[Key], float]) -> Iterator[tuple[Key, bool]]:
+        """Sentence after sentence as they would be said, and whether any waits for a planned time by then.
+
+        At least `count`, if there are as many.
+        """
+        following = self._following()
+        entries = [self._entries[name] for name in following]
+        diary = Diary(
+            (entry.utterance.due_s, entry.utterance.lane)
+            for entry in entries
+            if entry.utterance.due_s is not None and following[entry.utterance.id] == 0
+        )
+        order = sorted(entries, key=_key) if diary else heapq.nsmallest(count, entries, key=_key)
+        current = self._entries.get(self._current) if self._current in following else None
+        at_s, waits = from_s, False
+        while order:
+            entry = self._fitting(order, current, following, diary, at_s, lasts_s)
+            if entry is None:
+                next_s = diary.next_s(at_s)
+                if next_s is None or next_s > from_s + FORESEEN_S:
+                    return
+                at_s, waits = next_s, True
+                continue
+            if entry.doubted:
+                return
+            name = entry.utterance.id
+            key = (name, following[name])
+            yield key, waits
+            at_s += lasts_s(key) + PAUSE_S if diary else 0.0
+            following[name] += 1
+            current = entry
+            if following[name] >= len(entry.utterance.sentences):
+                order = [other for other in order if other is not entry]
+                current = None
+
+    def _fitting(
+        self,
+        order: list[_Entry],
+        current: _Entry | None,
+        following: dict[str, int],
+        diary: Diary,
+        at_s: float,
+        lasts_s: Callable[[Key], float],
+    ) -> _Entry | None:
+        """Whose sentence begins at that time: the first in order, but for what would overrun a planned time."""
+        ready = [entry for entry in order if has_come(entry.utterance.due_s, at_s)] if diary else order
+        if current is not None and not (ready and ready[0].rank < current.rank):
+            ready = [current, *(entry for entry in ready if entry is not current)]
+        too_long, held = 0, False  # held: of the script, where nothing overtakes
+        for entry in ready:
+            utterance = entry.utterance
+            if utterance.due_s is not None or entry.urgency == CUTTING or not diary.binds(utterance.lane):
+                return entry
+            if too_long == LOOKED_THROUGH or (held and utterance.lane == Lane.SCRIPT):
+                continue
+            if diary.fits(utterance.lane, at_s, lasts_s((utterance.id, following[utterance.id]))):
+                return entry
+            too_long, held = too_long + 1, held or utterance.lane == Lane.SCRIPT
+        return None
+
+    def _following(self) -> dict[str, int]:
+        """The next sentence of each utterance that is not held back."""
         begun = {name for name, _ in self._out} | self._heard.keys()
         return {
             name: sentence
             for name, entry in self._entries.items()
             if not entry.held
-            and (entry.utterance.due_s is None or entry.utterance.due_s <= now_s)
             and (sentence := self.next_sentence(name) if name in begun else 0) < len(entry.utterance.sentences)
         }
+
+    def _is_full(self, lane: Lane, chars: int, places: int = 1) -> bool:
+        """Whether so many utterances of this lane, with so many characters, find no place."""
+        count, length = sum(self._counts[lane:]), sum(self._chars[lane:])
+        return (
+            count + places > self._capacity or length >= self._capacity_chars or length + chars > self._capacity_chars
+        )
 
     def _has_more(self, entry: _Entry) -> bool:
         return self.next_sentence(entry.utterance.id) < len(entry.utterance.sentences)
@@ -278,3 +361,11 @@ class Rundown:
 
 def _chars(utterance: Utterance) -> int:
     return sum(map(len, utterance.sentences))
+
+
+def _key(entry: _Entry) -> tuple[int, int, int]:
+    return entry.key
+
+
+def _no_time(_key: Key) -> float:
+    return 0.0

@@ -26,6 +26,7 @@ HEADING = re.compile(r" {0,3}#{1,6}[ \t]+(.*?)[ \t]*#*[ \t]*$")
 ITEM = re.compile(r"[ \t]*(?:[-*+]|\d{1,4}[.)])[ \t]+(.*)$")
 RULE = re.compile(r" {0,3}([-*_])[ \t]*(?:\1[ \t]*){2,}$")
 LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
+MARKUP = re.compile(r"[\[*_`]")
 EMPHASIS = re.compile(r"(\*\*|__|`)(?=\S)(.+?)(?<=\S)\1")
 BINARY = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 CJK = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]")
@@ -103,14 +104,27 @@ class Reading:
                 return self._utterance(index, sentences, now_s)
         return None
 
+    def coming(self, sentences: int) -> list[str]:
+        """About so many sentences that `next` would give, without taking them."""
+        found: list[str] = []
+        paragraphs = self._script.paragraphs
+        for step in range(len(paragraphs)):
+            index = self._index + step
+            if len(found) >= sentences or (index >= len(paragraphs) and not self._loop):
+                break
+            found += self._split(paragraphs[index % len(paragraphs)].text)
+        return found
+
     def place_of(self, identity: str | None) -> Place:
         """The place where this utterance of ours is what comes next; None: what `next` would give."""
-        lap, index = self._lap, self._index
-        if identity is not None:
-            lap, index = (int(part) for part in identity.removeprefix(SCRIPT_PREFIX).split(":"))
+        lap, index = (self._lap, self._index) if identity is None else _numbers(identity)
         paragraphs = self._script.paragraphs
         here = paragraphs[index] if index < len(paragraphs) else paragraphs[-1]
         return Place(lap, index, here.section, here.number, self._script.digest)
+
+    def seek(self, identity: str) -> None:
+        """Go on at this utterance, which an earlier reading gave."""
+        self._lap, self._index = _numbers(identity)
 
     def _utterance(self, index: int, sentences: tuple[str, ...], now_s: float) -> Utterance:
         paragraph = self._script.paragraphs[index]
@@ -130,6 +144,12 @@ class Reading:
             if (paragraph.section, paragraph.number) == (place.section, place.number):
                 return place.lap + 1, index
         return place.lap + 1, 0
+
+
+def _numbers(identity: str) -> tuple[int, int]:
+    """Lap and index of an utterance of ours."""
+    lap, index = identity.removeprefix(SCRIPT_PREFIX).split(":")
+    return int(lap), int(index)
 
 
 def _decoded(data: bytes, path: Path) -> str:
@@ -188,4 +208,4 @@ def _joined(lines: Sequence[str]) -> str:
 
 
 def _bare(text: str) -> str:
-    return EMPHASIS.sub(r"\2", LINK.sub(r"\1", text)).strip()
+    return EMPHASIS.sub(r"\2", LINK.sub(r"\1", text)).strip() if MARKUP.search(text) else text.strip()

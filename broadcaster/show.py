@@ -7,12 +7,13 @@ events. It joins the rundown, the script and what outlives the process; it does 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 import structlog
 
 from broadcaster.continuity import Continuity
+from broadcaster.diary import PAUSE_S
 from broadcaster.events import (
     ACCEPTED,
     AIRED,
@@ -25,19 +26,22 @@ from broadcaster.events import (
     Event,
     event_of,
 )
-from broadcaster.ledger import FINISHED_KEPT, Ledger
+from broadcaster.evergreen import Evergreen
+from broadcaster.ledger import Ledger
+from broadcaster.pace import Pace
 from broadcaster.patience import TRIES, Patience
+from broadcaster.prompter import Prompter
 from broadcaster.rundown import Placed, Rundown
-from broadcaster.script import Place, Reading
+from broadcaster.script import Reading
 from broadcaster.timeline import Line, Speech
-from broadcaster.utterance import SCRIPT_PREFIX, Key, Utterance
+from broadcaster.utterance import EVERGREEN_PREFIX, SCRIPT_PREFIX, Key, Utterance
 from pipeline.clock import NS, Clock
-from pipeline.errors import MessageError, SpeechError
-from pipeline.media import Position
+from pipeline.errors import BrokeOff, MessageError, SpeechError, VoicesDown
+from pipeline.media import AIR_HZ, Position
 from pipeline.wire import Report
 
 PLANNED = 4  # sentences planned, and synthesised, ahead
-SCRIPT_AHEAD = 2  # utterances of the script kept in the rundown
+LEAD_S = 0.3  # from giving a sentence away to its being heard, when nothing is
 DOUBT_NS = 2 * NS  # playout reports a cut within this, or never
 TIMES_KEPT = 50
 
@@ -61,40 +65,77 @@ class Show:
         is_settling: Callable[[str], bool],
     ) -> None:
         self._rundown = rundown
-        self._reading = reading
         self._clock = clock
-        self._emit = emit
+        self._tell = emit
         self.cut: Callable[[str], None] = _not_wired
         self.forget: Callable[[str], None] = _not_wired
         self.speech_of: Callable[[Key], Speech | None] = lambda key: None
+        self.voices_work: Callable[[], bool] = lambda: True
+        self.can_say: Callable[[str], bool] = lambda sentence: True
+        self.evergreen: Evergreen | None = None
         self.opened = False  #: nothing new begins before what an earlier director left was read
         self.paused = False  #: nothing new begins while nobody would hear it
         self.draining = False  #: nothing new begins any more
+        self.elsewhere = False  #: another broadcaster speaks for the room, or what it left is not read yet
         self.said = 0
         self.times_to_air_ms: deque[int] = deque(maxlen=TIMES_KEPT)
         self._ledger = Ledger(saved.finished, is_settling)
         self._patience = Patience(saved.trying)
-        self._began: set[Key] = set()  #: sentences out of which playout reported the beginning
+        self._pace = Pace()
+        self._began: dict[Key, float] = {}  #: sentences of which playout reported the beginning, and when
         self._started: set[str] = set()
         self._synthesised: set[str] = set()
         self._doubt_ns: int | None = None
         self._left_behind = True  #: what comes may have been read by an earlier director
         self._ours_until_ns = 0  #: so long the next report of a cut may be the answer to ours
-        self._script: list[str] = []  #: ids of the script in the rundown, first to last
-        self._place = saved.place
-        self._seen = saved.seen
+        self._prompter = Prompter(rundown, reading, saved.place)
+        self._has_notes = bool(saved.seen)
+        self._seen, self._seen_s = saved.seen, saved.seen_s
         self._lost_on_start = False
         for utterance in saved.on_air:
             rundown.add(utterance, resumed=True)
-            if utterance.id.startswith(SCRIPT_PREFIX):
-                self._script.append(utterance.id)
+            self._prompter.take_up(utterance)
         rundown.restore(saved.out, saved.heard)
+
+    def _emit(self, event: Event) -> None:
+        """Evergreen words have no story: they begin, and they end."""
+        if not _is_evergreen(event.id) or event.name in (STARTED, AIRED):
+            self._tell(event)
 
     def left_behind_is_read(self) -> None:
         """All that was not acknowledged is here; what else the journal named was settled long ago."""
         self._ledger.nothing_is_left_behind()
-        self._left_behind = False
+        self._left_behind = self.elsewhere = False
         self._rundown.prune(SCRIPT_PREFIX)
+        self._patience.prune(self._rundown)
+
+    def stand_down(self) -> None:
+        """Another broadcaster has the room: what the queue gave is its to say, and what is on air ends."""
+        self.elsewhere = self._left_behind = True
+        speaking = self._rundown.on_air()
+        was_speaking = self.lost()
+        self._settle_doubt()
+        for utterance in self._rundown.queued():
+            self._rundown.remove(utterance.id)
+            self._let_go(utterance.id)
+        if was_speaking:
+            self.cut(speaking.id if speaking else "")
+
+    def full_lanes(self, places: int) -> list[str]:
+        """Names of the lanes in which fewer than so many would be accepted."""
+        return [lane.name.lower() for lane in self._rundown.full_lanes(places)]
+
+    def recall(self, trying: Mapping[str, int]) -> None:
+        """Directors on other machines ended over these sentences."""
+        self._patience.recall(trying)
+
+    def tries(self) -> dict[str, int]:
+        """Sentences that are being synthesised, and those over which directors ended: what another is to know."""
+        return {name: count for name, count in self._patience.trying().items() if not _is_ours(name)}
+
+    def is_suspect(self, key: Key) -> bool:
+        """Whether nothing else may be synthesised beside this sentence."""
+        return self._patience.is_suspect(key)
 
     # ── words come ───────────────────────────────────────────────────────────────────────────────
 
@@ -106,6 +147,7 @@ class Show:
         if known is not None or utterance.id in self._ledger:
             self._come_again(utterance)
         elif self._patience.is_deadly(utterance.id):
+            self._patience.forget(utterance.id)
             self._bury(utterance, f"the director died {TRIES} times over it")
         elif self._is_late(utterance):
             self._emit(event_of(EXPIRED, utterance))
@@ -113,7 +155,7 @@ class Show:
             self._add(_waiting(utterance) if self._left_behind else utterance)
 
     def _come_again(self, utterance: Utterance) -> None:
-        report = self._ledger.claim(utterance.id)
+        report = self._ledger.claim(utterance.id, utterance.stream_id)
         if report is None:
             self._emit(event_of(DUPLICATE, utterance))
         else:  # it was aired, and the acknowledgement got lost with the last director
@@ -142,13 +184,50 @@ class Show:
     # ── words go ─────────────────────────────────────────────────────────────────────────────────
 
     def lines(self) -> Sequence[Line]:
-        if not self.opened or self.paused or self.draining:
+        if not self._may_begin():
             return []
-        return [line for key in self.planned() if (line := self._line(key))]
+        keys = self._rundown.plan(PLANNED, self._free_s(), self._lasts_s)
+        return [line for key in keys if (line := self._line(key))]
+
+    def _may_begin(self) -> bool:
+        return self.opened and not self.paused and not self.draining and not self.elsewhere
 
     def planned(self) -> list[Key]:
         """The coming sentences, whether or not they may begin now."""
-        return self._rundown.plan(PLANNED, self._clock.wall_s())
+        return [] if self.elsewhere else self._rundown.foresee(PLANNED, self._free_s(), self._lasts_s)
+
+    def script_ahead(self, sentences: int) -> list[str]:
+        """What the script says beyond what is in the rundown."""
+        return self._prompter.coming(sentences)
+
+    def utterance(self, identity: str) -> Utterance | None:
+        """It is waiting, or not heard to its end."""
+        return self._rundown.get(identity)
+
+    def coming(self, count: int) -> list[tuple[Utterance, int]]:
+        """What is out, and the next `count` sentences as things stand: their utterances and indices."""
+        keys = [*self._rundown.out, *self._rundown.foresee(count, self._free_s(), self._lasts_s)]
+        return [(found, sentence) for name, sentence in keys if (found := self._rundown.get(name))]
+
+    def _free_s(self) -> float:
+        """When the next sentence could be heard: after what is out, Unix seconds."""
+        soonest_s = self._clock.wall_s() + LEAD_S
+        out = self._rundown.out
+        if not out:
+            return soonest_s
+        lasts_s = sum(self._lasts_s(key) + PAUSE_S for key in out)
+        return max(soonest_s, min(self._began.get(out[0], soonest_s), soonest_s) + lasts_s)
+
+    def _lasts_s(self, key: Key) -> float:
+        """How long a sentence is: by its sound, or by its text while that is not whole."""
+        speech = self.speech_of(key)
+        if speech is not None and speech.complete:
+            return speech.samples / AIR_HZ
+        text = self.text(key)
+        return self._pace.seconds(text[0]) if text else 0.0
+
+    def quiet(self) -> bool:
+        return not self._rundown.out
 
     def speech(self, key: Key) -> Speech | None:
         return self.speech_of(key)
@@ -161,6 +240,8 @@ class Show:
     def begun(self, keys: Sequence[Key]) -> None:
         for key in keys:
             self._rundown.begin(key)
+        if any(not _is_evergreen(name) for name, _ in keys):
+            self._something_else()
         self.top_up()
 
     def lost(self) -> bool:
@@ -178,7 +259,11 @@ class Show:
             self._rundown.rewind(beyond=out.index(key) + 1)
         else:
             self.lost()
-            if key[0] not in self._rundown or self._rundown.next_sentence(key[0]) != key[1]:
+            following = self._rundown.next_sentence(key[0])
+            if key[0] not in self._rundown or following > key[1]:
+                return None
+            if following < key[1]:  # our notes are older than what the engine holds
+                self._lose(replayed=False)
                 return None
             self._rundown.begin(key)
         line = self._line(key)
@@ -205,27 +290,34 @@ class Show:
 
     def report(self, report: Report, replayed: bool = False) -> None:
         """Take a report of the journal. `replayed`: it was written while no director listened."""
-        self._seen = report.seq
+        self._seen, self._seen_s = report.seq, report.wall_s
+        if replayed and report.utterance and not self._has_notes:
+            self._lost_on_start = True
+            self._prompter.go_on_at(report.utterance)
         key = (report.utterance, report.sentence)
         match report.what:
             case "started":
                 self._tell_started(report)
             case "sentence":
-                self._began.add(key)
+                self._began[key] = report.wall_s
                 self._ours_until_ns = 0  # the journal is in order: a cut of ours was reported before, or never
             case "sentence_aired":
                 self._heard(key, report, replayed)
             case "aired":
                 self._finish(self._rundown.remove(report.utterance), report)
             case "cut":
-                lost = key in self._rundown.out and not self._answers_ours()
+                lost = self._is_out(key, replayed) and not self._answers_ours()
                 self._broken_off(report, "cut", lost=lost, replayed=replayed)
                 self._settle_doubt()
             case "lost":
-                lost = key in self._rundown.out and (replayed or key in self._began)
+                lost = self._is_out(key, replayed) and (replayed or key in self._began)
                 self._broken_off(report, "lost", lost=lost, replayed=replayed)
             case "opened":
                 self._playout_began(report, replayed)
+
+    def silenced(self) -> None:
+        """A panic began: playout dropped all that it had, begun or not."""
+        self._lose(replayed=False)
 
     def after_replay(self) -> None:
         """All that the journal holds was read: what was lost meanwhile is void for everybody."""
@@ -236,7 +328,7 @@ class Show:
     def _heard(self, key: Key, report: Report, replayed: bool) -> None:
         if key[0] not in self._rundown and not replayed:
             return  # it was refused, or done, in the meantime
-        self._began.discard(key)
+        self._began.pop(key, None)
         self.said += 1
         utterance = self._rundown.sentence_heard(key)
         if utterance is not None:
@@ -248,24 +340,30 @@ class Show:
             where = {"frame": report.frame, "sample": report.sample, "sentence": report.sentence}
             self._emit(event_of(INTERRUPTED, utterance, reason=reason, **where))
         if lost:
-            self._lose(utterance, replayed)
+            self._lose(replayed)
+
+    def _is_out(self, key: Key, replayed: bool) -> bool:
+        """Given away and not heard: by our notes, or, should they be gone, by the journal."""
+        return key in self._rundown.out or (replayed and key in self._began)
 
     def _playout_began(self, report: Report, replayed: bool) -> None:
         utterance = self._rundown.on_air()
         if utterance is not None:
             where = {"frame": report.frame, "sample": report.sample}
             self._emit(event_of(INTERRUPTED, utterance, reason="playout", **where))
-        self._lose(utterance, replayed)
+        self._lose(replayed)
 
-    def _lose(self, utterance: Utterance | None, replayed: bool) -> None:
-        """What is out will not be heard, but an engine may hold some of it: a cut makes that void."""
-        if not self._rundown.out:
-            return
+    def _lose(self, replayed: bool) -> None:
+        """What is out will not be heard, but an engine may hold some of it: a cut makes that void.
+
+        Even if nothing is out: our notes may be older than what the engine holds.
+        """
         if replayed:
             self._lost_on_start = True
             return
+        on_air = self._rundown.on_air()
         self.lost()
-        self.cut(utterance.id if utterance else "")
+        self.cut(on_air.id if on_air else "")
 
     def _answers_ours(self) -> bool:
         """Whether a report of a cut answers a cut of ours: once for each; what it names may be out again by then."""
@@ -283,8 +381,9 @@ class Show:
         if utterance is None or utterance.id in self._started:
             return
         self._started.add(utterance.id)
-        waited_ms = round((report.wall_s - utterance.accepted_s) * 1000)
-        if not utterance.id.startswith(SCRIPT_PREFIX):
+        since_s = utterance.accepted_s if utterance.due_s is None else max(utterance.due_s, utterance.accepted_s)
+        waited_ms = max(0, round((report.wall_s - since_s) * 1000))
+        if not utterance.id.startswith((SCRIPT_PREFIX, EVERGREEN_PREFIX)):
             self.times_to_air_ms.append(waited_ms)
         self._emit(event_of(STARTED, utterance, frame=report.frame, sample=report.sample, waited_ms=waited_ms))
 
@@ -304,8 +403,7 @@ class Show:
         self._started.discard(identity)
         self._synthesised.discard(identity)
         self._patience.forget(identity)
-        if identity in self._script:
-            self._script.remove(identity)
+        if self._prompter.let_go(identity):
             self.top_up()
         self.forget(identity)
 
@@ -324,6 +422,8 @@ class Show:
         if utterance is None:
             return
         self._patience.succeeded(key[0])
+        if speech := self.speech_of(key):
+            self._pace.made(utterance.sentences[key[1]], speech.samples)
         if key[0] not in self._synthesised:
             self._synthesised.add(key[0])
             self._emit(event_of(SYNTHESISED, utterance, sentence=key[1], took_ms=took_ms))
@@ -333,11 +433,15 @@ class Show:
         utterance = self._rundown.get(key[0])
         if utterance is None:
             return
-        log.warning("speech.failed", utterance=key[0], sentence=key[1], reason=str(error))
-        if self._patience.failed(utterance, error, self._clock.now_ns()):
+        if not isinstance(error, VoicesDown):  # told once, for all sentences
+            log.warning("speech.failed", utterance=key[0], sentence=key[1], reason=str(error))
+        if _is_evergreen(key[0]):
+            self._rundown.remove(key[0])
+            self._let_go(key[0])
+        elif self._patience.failed(utterance, error, self._clock.now_ns()):
             if key in self._rundown.out:
                 self._rundown.again(key)
-            self._rundown.hold(key[0], on=True)
+            self._rundown.hold(key[0], on=not isinstance(error, BrokeOff))  # another voice says it at once
         else:
             self._rundown.remove(key[0])
             self._let_go(key[0])
@@ -358,51 +462,65 @@ class Show:
         for utterance in self._rundown.expire(self._clock.wall_s()):
             self._let_go(utterance.id)
             self._emit(event_of(EXPIRED, utterance))
-        for name in self._patience.due(now_ns):
+        for name in self._patience.due(now_ns, self.voices_work()):
             self._rundown.hold(name, on=False)
         if self._doubt_ns is not None and now_ns >= self._doubt_ns:
             self._settle_doubt()
+        self._fill(now_ns)
+
+    def _fill(self, now_ns: int) -> None:
+        """Have an evergreen line waiting while nothing else can be said."""
+        if self.evergreen is None:
+            return
+        if not self._may_begin() or any(not _is_evergreen(name) for name, _ in self._rundown.out):
+            self.evergreen.not_now(now_ns)
+        elif (
+            self.evergreen.is_due(now_ns)
+            and not self._evergreen_waits()
+            and (line := self.evergreen.next(self._clock.wall_s(), self.can_say))
+        ):
+            self._rundown.add(line)
+
+    def _evergreen_waits(self) -> list[str]:
+        """Ids of evergreen lines that are not given away to their end."""
+        return [name for name in self._rundown.unfinished() if _is_evergreen(name)]
+
+    def _something_else(self) -> None:
+        """What is left of an evergreen line is not said any more."""
+        for name in self._evergreen_waits():
+            self._rundown.remove(name)
+            self._let_go(name)
 
     def top_up(self) -> None:
         """Keep the coming utterances of the script in the rundown."""
-        if self._reading is None:
-            return
-        for _ in range(FINISHED_KEPT):  # those that were aired are passed over
-            waiting = [name for name in self._script if self._rundown.next_sentence(name) == 0]
-            if len(waiting) >= SCRIPT_AHEAD:
-                return
-            utterance = None if self._rundown.full else self._reading.next(self._clock.wall_s())
-            if utterance is None:
-                return
-            if utterance.id in self._ledger:
-                continue
-            if self._patience.is_deadly(utterance.id):
-                self._ledger.pass_over(utterance.id)
-                self._bury(utterance, f"the director died {TRIES} times over it")
-                continue
-            if self._rundown.add(utterance) is Placed.WAITS:
-                self._script.append(utterance.id)
+        self._prompter.top_up(self._clock.wall_s(), self._may_be_said)
+
+    def _may_be_said(self, utterance: Utterance) -> bool:
+        """Whether a paragraph of the script was not aired yet, and is no sentence that directors die over."""
+        if utterance.id in self._ledger:
+            return False
+        if self._patience.is_deadly(utterance.id):
+            self._ledger.pass_over(utterance.id)
+            self._bury(utterance, f"the director died {TRIES} times over it")
+            return False
+        return True
 
     # ── what outlives us ─────────────────────────────────────────────────────────────────────────
 
     def continuity(self, timeline: int) -> Continuity:
         out = self._rundown.out
-        names = dict.fromkeys(name for name, _ in out)
+        begun = dict.fromkeys([*self._prompter.begun(), *(name for name, _ in out)])
         return Continuity(
             out=list(out),
-            on_air=[found for name in names if (found := self._rundown.get(name))],
+            on_air=[found for name in begun if (found := self._rundown.get(name))],
             heard=self._rundown.partly_heard(),
             finished=self._ledger.unclaimed(),
             seen=self._seen,
+            seen_s=self._seen_s,
             timeline=timeline,
-            place=self._script_place(),
+            place=self._prompter.place(),
             trying=self._patience.trying(),
         )
-
-    def _script_place(self) -> Place:
-        if self._reading is None:
-            return self._place
-        return self._reading.place_of(self._script[0] if self._script else None)
 
     def waiting(self) -> int:
         return self._rundown.waiting()
@@ -414,6 +532,15 @@ class Show:
     @property
     def out(self) -> tuple[Key, ...]:
         return self._rundown.out
+
+
+def _is_ours(identity: str) -> bool:
+    """No message of the queue."""
+    return identity.startswith((SCRIPT_PREFIX, EVERGREEN_PREFIX))
+
+
+def _is_evergreen(identity: str) -> bool:
+    return identity.startswith(EVERGREEN_PREFIX)
 
 
 def _not_wired(_utterance: str) -> None:

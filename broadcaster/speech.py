@@ -19,13 +19,14 @@ import structlog
 from broadcaster.timeline import Speech
 from broadcaster.utterance import Key
 from pipeline.clock import NS, Clock
-from pipeline.errors import MessageError, SpeechError
+from pipeline.errors import BrokeOff, MessageError, SpeechError
 from pipeline.media import AIR_HZ
-from tts.synthesizer import Piece, Synthesizer, Voice
+from tts.synthesizer import Piece, Voice, Voices
 
 AT_WORK = 2  # sentences synthesised at once; the first in order may be a third
 AHEAD_SAMPLES = 30 * AIR_HZ  # sound kept ready beyond which nothing is begun
 KEPT = 24  # sentences with sound; about 10 s and 1.3 MB each
+AGAIN = 4  # voices that may break off in one sentence before anything of it was given away
 TIMINGS = 50
 
 Trouble: TypeAlias = SpeechError | MessageError
@@ -36,9 +37,12 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
+    """`alone`: no other sentence is synthesised beside it, for it may take the process with it."""
+
     key: Key
     text: str
     voice: Voice
+    alone: bool = False
 
 
 class Studio:
@@ -51,7 +55,7 @@ class Studio:
 
     def __init__(
         self,
-        voice: Synthesizer,
+        voice: Voices,
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
         clock: Clock,
         wait_s: float,
@@ -70,6 +74,7 @@ class Studio:
         self._on_failed = on_failed
         self._speeches: dict[Key, Speech] = {}
         self._tasks: dict[Key, asyncio.Task[None]] = {}
+        self._alone: set[Key] = set()  #: of those at work
         self._first_ms: deque[int] = deque(maxlen=TIMINGS)
 
     def get(self, key: Key) -> Speech | None:
@@ -81,12 +86,20 @@ class Studio:
         ready = 0
         for place, one in enumerate(wanted):
             speech = self._speeches.get(one.key)
-            if speech is None and (place == 0 or (len(self._tasks) < AT_WORK and ready < AHEAD_SAMPLES)):
+            if speech is None and self._may_begin(one, place, ready):
                 self._begin(one)
             ready += speech.samples if speech else 0
         keep = {one.key for one in wanted} | set(needed) | self._tasks.keys()
         for key in [key for key in self._speeches if key not in keep][: max(0, len(self._speeches) - KEPT)]:
             del self._speeches[key]
+
+    def _may_begin(self, one: Wanted, place: int, ready_samples: int) -> bool:
+        """The first one may at once, unless it must be alone; nothing begins beside one that must."""
+        if one.alone:
+            return not self._tasks
+        if place == 0:
+            return True
+        return len(self._tasks) < AT_WORK and ready_samples < AHEAD_SAMPLES and not self._alone & self._tasks.keys()
 
     def forget(self, identity: str) -> None:
         """This utterance is done with."""
@@ -94,6 +107,11 @@ class Studio:
             del self._speeches[key]
         for key in [key for key in self._tasks if key[0] == identity]:
             self._tasks[key].cancel()
+
+    @property
+    def idle(self) -> bool:
+        """No voice is at work for what comes next."""
+        return not self._tasks
 
     def first_piece_ms(self) -> int | None:
         """Median time from asking a voice to its first sound."""
@@ -110,6 +128,8 @@ class Studio:
 
     def _begin(self, one: Wanted) -> None:
         speech = self._speeches[one.key] = Speech()
+        if one.alone:
+            self._alone.add(one.key)
         self._on_try(one.key, True)
         self._tasks[one.key] = self._spawn(self._make(one, speech))
 
@@ -117,11 +137,14 @@ class Studio:
         began_ns = self._clock.now_ns()
         failure: Trouble | None = None
         try:
-            await self._speak(one, speech, began_ns)
-        except (SpeechError, MessageError) as error:
-            failure = error
+            for _ in range(AGAIN):
+                failure = await self._try(one, speech, began_ns)
+                if not isinstance(failure, BrokeOff) or speech.taken or self._speeches.get(one.key) is not speech:
+                    break
+                speech = self._speeches[one.key] = Speech()  # nobody heard of it: another voice begins anew
         finally:
             self._tasks.pop(one.key, None)
+            self._alone.discard(one.key)
             self._on_try(one.key, False)
         speech.complete = True
         if failure is None:
@@ -132,6 +155,13 @@ class Studio:
         if self._speeches.get(one.key) is speech:
             del self._speeches[one.key]
         self._on_failed(one.key, failure)
+
+    async def _try(self, one: Wanted, speech: Speech, began_ns: int) -> Trouble | None:
+        try:
+            await self._speak(one, speech, began_ns)
+        except (SpeechError, MessageError) as error:
+            return error
+        return None
 
     async def _speak(self, one: Wanted, speech: Speech, began_ns: int) -> None:
         pieces = self._voice.speak(one.text, one.voice)

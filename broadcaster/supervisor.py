@@ -1,68 +1,64 @@
-"""Starts the children, watches their progress, starts the dead again, stops all in order.
+"""Starts the children, watches their progress, starts the dead again, obeys the operator, stops all in order.
 
-In: a plan of children. Out: processes that run, a status each second, and word to systemd. It never
+In: a plan of children, orders, signals. Out: processes that run, a status each second, and word to systemd. It never
 blocks, never touches media, Redis or the network, and imports none of the libraries that do.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import os
 import selectors
 import signal
 import socket
-import subprocess
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import structlog
 
+from broadcaster.charge import DRAIN_S, Charge
 from broadcaster.children import Plan
+from broadcaster.emergency import Emergency
+from broadcaster.gate import Gate
 from broadcaster.notify import Notifier
-from broadcaster.watch import WORKING, BackOff, Progress
+from broadcaster.orders import Order, Orders, Reply
+from broadcaster.reload import Outcome, Reloader
+from broadcaster.roster import Roster
 from pipeline.clock import NS, Clock
 from pipeline.errors import WireError
-from pipeline.lifeline import PR_SET_PDEATHSIG, Lifeline, LineClosed
-from pipeline.wire import Beat, Drain, Message, Note, Spec, Status
+from pipeline.lifeline import LineClosed
+from pipeline.wire import Answer, Beat, Message, Note, Panic, Retarget, Status
 
 TICK_S = 0.1
 STATUS_EVERY_S = 1.0
 DUMP_S = 1.0  # between the request for stacks and SIGKILL
-DRAIN_S = {0: 8.0, 1: 1.0, 2: 2.0, 3: 2.0, 4: 3.0}  # by stage: the sentence, the step, the fade, the FIN, the log
-KILL_AFTER_S = 1.0  # beyond the grace
 ENCODED_WITHIN_S = 2.0  # systemd is petted while playout encoded a frame within this
 
 log = structlog.get_logger()
 
 
-@dataclass(slots=True)
-class Child:
-    """One child of the table: its process now, and what is known of it."""
-
-    plan: Plan
-    process: subprocess.Popen[bytes] | None = None
-    line: Lifeline | None = None
-    exit_fd: int = -1
-    progress: Progress = field(default_factory=lambda: Progress(0.0, 0.0))
-    back_off: BackOff = field(default_factory=BackOff)
-    start_s: float = 0.0  #: when to start it next, monotonic
-    starts: int = 0
-    kill_s: float | None = None  #: when to send SIGKILL
-    facts: dict[str, Any] = field(default_factory=dict)
-
-
 class Supervisor:
-    """One thread. `run` returns the exit status of the program."""
+    """One thread. `run` returns the exit status of the program. Without a reloader there is nothing to read again."""
 
-    def __init__(self, plans: Sequence[Plan], clock: Clock, notifier: Notifier, seconds: float | None = None) -> None:
-        self._children = [Child(plan) for plan in plans]
+    def __init__(
+        self,
+        plans: Sequence[Plan],
+        clock: Clock,
+        notifier: Notifier,
+        runtime_dir: Path,
+        reloader: Reloader | None = None,
+        seconds: float | None = None,
+    ) -> None:
+        self._roster = Roster(plans)
         self._clock = clock
         self._notifier = notifier
         self._seconds = seconds
         self._selector = selectors.DefaultSelector()
+        self._orders = Orders(runtime_dir, self._obey)
+        self._emergency = Emergency(runtime_dir)
+        self._gate = Gate(self._now())
+        self._reloader = reloader
+        self._reload_wanted: list[Reply] = []
         self._signals: list[int] = []
         self._stage: int | None = None  #: of the shutdown; None while on air
         self._stage_ends_s = 0.0
@@ -72,6 +68,7 @@ class Supervisor:
         self._status_s = 0.0
 
     def run(self) -> int:
+        self._orders.open(self._selector)
         with self._signals_heard():
             while not self._finished():
                 self._start_due()
@@ -81,7 +78,10 @@ class Supervisor:
                     handle()
                 self._heed_signals()
                 self._judge()
+                self._reload()
                 self._advance_shutdown()
+        self._orders.close()
+        self._emergency.forget()
         log.info("supervisor.stopped")
         self._selector.close()
         return 0
@@ -89,19 +89,12 @@ class Supervisor:
     def status(self) -> dict[str, Any]:
         """How all children are: name → pid, phase, starts, age of the last beat, facts."""
         now = self._now()
-        children = {
-            child.plan.name: {
-                "pid": child.process.pid if child.process else None,
-                "kind": child.plan.kind,
-                "phase": child.progress.phase if child.process else "down",
-                "starts": child.starts,
-                "beat_age_s": round(now - child.progress.beat_s, 2),
-                **({"facts": child.facts} if child.facts else {}),
-            }
-            for child in self._children
+        return {
+            "ready": self._ready_s is not None,
+            "on_air_s": round(now - self._ready_s, 1) if self._ready_s is not None else 0.0,
+            "panic": self._emergency.panic.on,
+            "children": {charge.plan.name: charge.status(now, self._is_held(charge)) for charge in self._roster},
         }
-        on_air_s = round(now - self._ready_s, 1) if self._ready_s is not None else 0.0
-        return {"ready": self._ready_s is not None, "on_air_s": on_air_s, "children": children}
 
     # ── starting ─────────────────────────────────────────────────────────────────────────────────
 
@@ -109,67 +102,57 @@ class Supervisor:
         if self._stage is not None:
             return
         now = self._now()
-        for child in self._children:
-            if child.process is None and now >= child.start_s:
-                self._start(child)
+        for charge in self._roster:
+            if charge.process is None and now >= charge.start_s and not self._is_held(charge):
+                self._start(charge)
 
-    def _start(self, child: Child) -> None:
+    def _is_held(self, charge: Charge) -> bool:
+        """Whether another machine has the room, and so what goes to the network."""
+        return charge.plan.gated and not self._gate.is_open(self._now())
+
+    def _start(self, charge: Charge) -> None:
         now = self._now()
-        line, theirs = Lifeline.pair()
-        ours = not child.plan.foreign
         try:
-            child.process = subprocess.Popen(
-                child.plan.command,
-                stdin=theirs.fileno() if ours else subprocess.DEVNULL,
-                stdout=None if ours else subprocess.DEVNULL,
-                preexec_fn=None if ours else _end_with_parent,
-                start_new_session=True,  # a Ctrl-C reaches the supervisor alone
-            )
+            charge.start(now)
         except OSError as error:
-            child.start_s = now + child.back_off.after_death(now, worked=False)
-            log.error("child.unstartable", child=child.plan.name, reason=str(error))
-            line.close()
+            charge.start_s = now + charge.back_off.after_death(now, None)
+            log.error("child.unstartable", child=charge.plan.name, reason=str(error))
             return
-        finally:
-            theirs.close()
-        child.exit_fd = os.pidfd_open(child.process.pid)
-        child.progress = Progress(started_s=now, beat_s=now, phase="loading" if ours else "running")
-        child.starts += 1
-        child.kill_s = None
-        self._selector.register(child.exit_fd, selectors.EVENT_READ, lambda: self._reap(child))
-        if ours:
-            child.line = line
-            line.send(Spec(child=child.plan.name, kind=child.plan.kind, spec=dict(child.plan.spec)))
-            self._selector.register(line, selectors.EVENT_READ, lambda: self._listen(child))
-        else:
-            line.close()
-        log.info("child.started", child=child.plan.name, pid=child.process.pid, starts=child.starts)
+        self._selector.register(charge.exit_fd, selectors.EVENT_READ, lambda: self._reap(charge))
+        if charge.line is not None:
+            if charge.plan.kind == "playout" and self._emergency.panic.on:
+                charge.line.send(self._emergency.panic)
+            self._selector.register(charge.line, selectors.EVENT_READ, lambda: self._listen(charge))
+        log.info("child.started", child=charge.plan.name, pid=charge.pid, starts=charge.starts)
 
     # ── listening ────────────────────────────────────────────────────────────────────────────────
 
-    def _listen(self, child: Child) -> None:
-        if child.line is None:
+    def _listen(self, charge: Charge) -> None:
+        if charge.line is None:
             return
         try:
-            for message in child.line.poll():
-                self._hear(child, message)
+            for message in charge.line.poll():
+                self._hear(charge, message)
         except WireError as error:
-            log.warning("beat.dropped", child=child.plan.name, reason=str(error))
+            log.warning("beat.dropped", child=charge.plan.name, reason=str(error))
         except LineClosed:
-            self._forget_line(child)  # its end is noticed by its exit, or by its silence
+            self._forget_line(charge)  # its end is noticed by its exit, or by its silence
 
-    def _hear(self, child: Child, message: Message) -> None:
+    def _hear(self, charge: Charge, message: Message) -> None:
         if isinstance(message, Note):
-            getattr(log, message.level, log.info)(message.event, child=child.plan.name, **message.fields)
+            getattr(log, message.level, log.info)(message.event, child=charge.plan.name, **message.fields)
         elif isinstance(message, Beat):
-            child.progress.beat(self._now(), message.phase, message.busy)
-            child.facts = message.facts
-            if child.plan.kind == "playout":
+            charge.progress.beat(self._now(), message.phase, message.busy)
+            charge.facts = message.facts
+            if charge.plan.kind == "playout":
                 self._follow_air(message)
+            elif charge.plan.kind == "director":
+                self._follow_lease(message)
 
     def _follow_air(self, beat: Beat) -> None:
         """READY after the first encoded frame; the watchdog is petted while frames are encoded."""
         encoded, now = beat.facts.get("encoded", 0), self._now()
+        self._emergency.hear(beat.facts.get("source"), now)
         if encoded != self._encoded:
             self._encoded, self._encoded_s = encoded, now
         if encoded and self._ready_s is None:
@@ -177,81 +160,152 @@ class Supervisor:
             self._notifier.send(READY=1, STATUS="on air")
             log.info("air.ready")
 
+    def _follow_lease(self, beat: Beat) -> None:
+        """Take the outputs that go to the network off, while another machine has the room."""
+        gated = [charge for charge in self._roster if charge.plan.gated]
+        now = self._now()
+        if not self._gate.hear(beat.facts.get("lease"), now) or not gated:
+            return
+        is_open = self._gate.is_open(now)
+        log.warning("gate.switched", lease=self._gate.lease, pushing=is_open)
+        if not is_open and self._stage is None:
+            for charge in gated:
+                if charge.process is not None:
+                    charge.drain(now, 0.0)  # the other machine is on air already
+
     # ── judging ──────────────────────────────────────────────────────────────────────────────────
 
     def _judge(self) -> None:
         now = self._now()
-        for child in self._children:
-            if child.process is None:
+        for charge in self._roster:
+            if charge.process is None:
                 continue
-            if child.kill_s is not None:
-                if now >= child.kill_s:
-                    self._kill(child)
-            elif not child.plan.foreign and child.progress.overdue_s(now, child.plan.phases) > 0:
-                self._dump(child, now)
+            if charge.kill_s is not None:
+                if now >= charge.kill_s:
+                    charge.kill(now)
+            elif not charge.plan.foreign and charge.progress.overdue_s(now, charge.plan.phases) > 0:
+                self._dump(charge, now)
+            elif charge.back_off.release(charge.progress.worked_s(now)):
+                self._roster.steady(charge, now)
+        self._emergency.hear(self._on_air(), now)
         if self._ready_s is not None and now - self._encoded_s < ENCODED_WITHIN_S:
             self._notifier.send(WATCHDOG=1)
         if self._seconds is not None and self._ready_s is not None and now - self._ready_s >= self._seconds:
             self._signals.append(signal.SIGTERM)
             self._seconds = None
 
-    def _dump(self, child: Child, now: float) -> None:
+    def _on_air(self) -> str | None:
+        """What playout said last is on air; None while it is away."""
+        return next((charge.facts.get("source") for charge in self._roster.of_kind("playout") if charge.process), None)
+
+    def _dump(self, charge: Charge, now: float) -> None:
         """Ask for the stacks, then kill; a stopped process can answer nothing and is killed at once."""
-        assert child.process is not None
-        stopped = _is_stopped(child.process.pid)
+        stopped = charge.is_stopped()
         log.error(
             "child.hung",
-            child=child.plan.name,
-            phase=child.progress.phase,
-            busy=child.progress.busy,
+            child=charge.plan.name,
+            phase=charge.progress.phase,
+            busy=charge.progress.busy,
             stopped=stopped,
-            silent_s=round(now - child.progress.beat_s, 1),
+            silent_s=round(now - charge.progress.beat_s, 1),
         )
         if stopped:
-            self._kill(child)
+            charge.kill(now)
             return
-        with contextlib.suppress(ProcessLookupError):
-            child.process.send_signal(signal.SIGUSR1)
-        child.kill_s = now + DUMP_S
+        charge.ask_for_stacks()
+        charge.kill_s = now + DUMP_S
 
-    def _kill(self, child: Child) -> None:
-        assert child.process is not None
-        child.kill_s = self._now() + KILL_AFTER_S
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child.process.pid, signal.SIGKILL)
-
-    def _reap(self, child: Child) -> None:
-        assert child.process is not None
-        self._listen(child)  # its last words
-        code = child.process.wait()
+    def _reap(self, charge: Charge) -> None:
+        self._listen(charge)  # its last words
+        self._selector.unregister(charge.exit_fd)
+        code = charge.reap()
         now = self._now()
-        self._selector.unregister(child.exit_fd)
-        os.close(child.exit_fd)
-        self._forget_line(child)
-        wait_s = child.back_off.after_death(now, worked=child.progress.phase in WORKING)
-        child.process, child.start_s, child.facts, child.kill_s = None, now + wait_s, {}, None
-        if self._stage is None:
-            log.warning("child.died", child=child.plan.name, code=code, restart_in_s=wait_s)
-        else:
-            log.info("child.stopped", child=child.plan.name, code=code)
+        self._forget_line(charge)
+        if charge.leaves:
+            self._roster.forget(charge)
+        if self._stage is not None or charge.drained or charge.leaves:
+            charge.start_s = now
+            log.info("child.stopped", child=charge.plan.name, code=code)
+            return
+        was_braked = charge.back_off.braked
+        wait_s = charge.back_off.after_death(now, charge.progress.worked_s(now))
+        charge.start_s = now + wait_s
+        log.warning("child.died", child=charge.plan.name, code=code, restart_in_s=wait_s)
+        if charge.back_off.braked:
+            self._roster.slow_down(charge, now, first=not was_braked)
 
-    def _forget_line(self, child: Child) -> None:
-        if child.line is not None:
-            self._selector.unregister(child.line)
-            child.line.close()
-            child.line = None
+    def _forget_line(self, charge: Charge) -> None:
+        if charge.line is not None:
+            self._selector.unregister(charge.line)
+            charge.line.close()
+            charge.line = None
+
+    # ── orders ───────────────────────────────────────────────────────────────────────────────────
+
+    def _obey(self, order: Order, reply: Reply) -> None:
+        if isinstance(order, Panic):
+            log.warning("panic.ordered", on=order.on, text=order.text)
+            self._tell("playout", self._emergency_message(order, reply))
+            self._tell("director", Status(facts=self.status()))
+        else:
+            self._reload_wanted.append(reply)
+
+    def _emergency_message(self, panic: Panic, reply: Reply) -> Panic:
+        if refused := self._emergency.order(panic, reply, self._now()):
+            log.error("panic.unwritten", reason=refused)
+        return self._emergency.panic
+
+    def _tell(self, kind: str, message: Message) -> None:
+        for charge in self._roster.of_kind(kind):
+            if charge.line is not None:
+                charge.line.send(message)
+
+    def _reload(self) -> None:
+        """Have the configuration read by a process of its own, one at a time, and do what it found."""
+        if not self._reload_wanted or self._stage is not None:
+            return
+        if self._reloader is None:
+            self._answer_reload(Answer(False, ["this room has no configuration file"]))
+        elif not self._reloader.is_running:
+            log.info("config.reloading", file=str(self._reloader.path))
+            try:
+                self._reloader.start(self._now())
+            except OSError as error:
+                self._answer_reload(self._follow(Outcome(reasons=[f"no process can be started: {error.strerror}"])))
+                return
+            self._notifier.send(RELOADING=1, MONOTONIC_USEC=self._clock.now_ns() // 1000)
+        elif (outcome := self._reloader.outcome(self._now())) is not None:
+            self._notifier.send(READY=1)
+            self._answer_reload(self._follow(outcome))
+
+    def _follow(self, outcome: Outcome) -> Answer:
+        if outcome.reasons:
+            log.error("config.refused", reasons=outcome.reasons)
+            return Answer(False, outcome.reasons)
+        log.info("config.reloaded", applied=outcome.applied, need_restart=outcome.need_restart)
+        before = self._told_to_playout()
+        self._roster.become({plan.name: plan for plan in outcome.plans}, outcome.renew, self._now())
+        if (after := self._told_to_playout()) != before:
+            self._tell("playout", Retarget(**after))
+        return Answer(True, outcome.lines())
+
+    def _answer_reload(self, answer: Answer) -> None:
+        for reply in self._reload_wanted:
+            reply(answer)
+        self._reload_wanted.clear()
+
+    def _told_to_playout(self) -> dict[str, Any]:
+        """What playout takes up while it runs."""
+        spec = next((charge.plan.spec for charge in self._roster.of_kind("playout")), {})
+        return {key: spec[key] for key in ("outputs", "ack") if key in spec}
 
     # ── telling ──────────────────────────────────────────────────────────────────────────────────
 
     def _tell_status(self) -> None:
         now = self._now()
-        if now < self._status_s + STATUS_EVERY_S:
-            return
-        self._status_s = now
-        status = Status(facts=self.status())
-        for child in self._children:
-            if child.plan.kind == "director" and child.line is not None:
-                child.line.send(status)
+        if now >= self._status_s + STATUS_EVERY_S:
+            self._status_s = now
+            self._tell("director", Status(facts=self.status()))
 
     # ── stopping ─────────────────────────────────────────────────────────────────────────────────
 
@@ -264,7 +318,7 @@ class Supervisor:
         kept_fd = signal.set_wakeup_fd(wake.fileno())
         handlers = {
             number: signal.signal(number, lambda number, _frame: self._signals.append(number))
-            for number in (signal.SIGTERM, signal.SIGINT)
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
         }
         self._selector.register(woken, selectors.EVENT_READ, lambda: woken.recv(64) and None)
         try:
@@ -279,7 +333,9 @@ class Supervisor:
     def _heed_signals(self) -> None:
         while self._signals:
             number = self._signals.pop()
-            if self._stage is None:
+            if number == signal.SIGHUP:
+                self._reload_wanted.append(lambda _answer: None)
+            elif self._stage is None:
                 log.info("supervisor.stopping", signal=signal.Signals(number).name)
                 self._notifier.send(STOPPING=1)
                 self._enter_stage(0)
@@ -288,45 +344,23 @@ class Supervisor:
 
     def _enter_stage(self, stage: int) -> None:
         """Drain the children of this stage: words first, packets last, so that nothing is cut short."""
-        grace_s = DRAIN_S[stage]
         self._stage = stage
-        self._stage_ends_s = self._now() + grace_s
-        for child in self._members(stage):
-            assert child.process is not None
-            if child.line is not None:
-                child.line.send(Drain(grace_s=grace_s))
-            else:
-                child.process.send_signal(signal.SIGTERM)
-            child.kill_s = self._stage_ends_s + KILL_AFTER_S
+        self._stage_ends_s = self._now() + DRAIN_S[stage]
+        for charge in self._roster.running(stage):
+            charge.drain(self._now())
 
     def _advance_shutdown(self) -> None:
-        while self._stage is not None and self._stage in DRAIN_S and not self._members(self._stage):
+        while self._stage is not None and self._stage in DRAIN_S and not self._roster.running(self._stage):
             if self._stage + 1 not in DRAIN_S:
                 self._stage += 1
                 return
             self._enter_stage(self._stage + 1)
         if self._stage in DRAIN_S and self._now() >= self._stage_ends_s:
-            for child in self._members(self._stage):
-                self._kill(child)
-
-    def _members(self, stage: int) -> list[Child]:
-        return [child for child in self._children if child.plan.stage == stage and child.process is not None]
+            for charge in self._roster.running(self._stage):
+                charge.kill(self._now())
 
     def _finished(self) -> bool:
         return self._stage is not None and self._stage not in DRAIN_S
 
     def _now(self) -> float:
         return self._clock.now_ns() / NS
-
-
-def _end_with_parent() -> None:
-    """For programs that know no lifeline: the kernel ends them with us, in good order."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def _is_stopped(pid: int) -> bool:
-    """Whether the kernel holds the process in state T (SIGSTOP)."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in ("T", "t")
-    except OSError:
-        return False

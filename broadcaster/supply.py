@@ -23,6 +23,7 @@ from pipeline.wire import AudioChunk, Cut, SpeechDemand
 
 SILENT_NS = 5 * NS  # an engine asks at least each two seconds; after this another one is fed
 CUT_EVERY_NS = NS // 10
+UNKNOWN_CUTS = 1_000  # more than can be made between two reports
 
 log = structlog.get_logger()
 
@@ -41,6 +42,9 @@ class Source(Protocol):
 
     def lost(self) -> bool:
         """What was given away and not heard is lost; false when there was nothing."""
+
+    def quiet(self) -> bool:
+        """All that was given away was heard, or is lost."""
 
     def resume(self, after: Position) -> Line | None:
         """An engine holds all up to here, from an earlier director: the sentence to go on with, if any."""
@@ -66,6 +70,7 @@ class Supply:
         self._known = number  #: the newest cut that the fed engine knows of
         self._cut_utterance = ""
         self._cut_ns = 0
+        self._cut_unfed = False  #: a cut of ours came before any engine asked
         self._fed: tuple[str, int] | None = None  #: engine and incarnation
         self._fed_ns = 0
         self._demand: SpeechDemand | None = None
@@ -86,6 +91,9 @@ class Supply:
 
     def demand(self, demand: SpeechDemand, to: bytes) -> None:
         """An engine asks."""
+        if self._voids_unknown(demand):
+            self.number = demand.timeline
+            self.cut(self._cut_utterance)
         newest = max(self.number, demand.timeline)  # an earlier director may have cut beyond what was saved
         if not self._is_fed(demand, newest):
             return
@@ -115,7 +123,14 @@ class Supply:
         self.number += 1
         self._cut_utterance = utterance
         self._cut_ns = 0
+        self._cut_unfed = self._fed is None
         self._drop()
+
+    def catch_up(self, number: int, has_notes: bool) -> None:
+        """The journal knows of a cut of an earlier director; without that one's notes there may have been more."""
+        number += 0 if has_notes else UNKNOWN_CUTS
+        self.number = max(self.number, number)
+        self._known = max(self._known, number)
 
     def due_cut(self) -> Cut | None:
         """The cut to tell playout, again and again until the engine's question shows that it was heard."""
@@ -126,6 +141,10 @@ class Supply:
         return Cut(timeline=self.number, utterance=self._cut_utterance)
 
     # ── who is fed ───────────────────────────────────────────────────────────────────────────────
+
+    def _voids_unknown(self, demand: SpeechDemand) -> bool:
+        """Whether the first engine holds what our cut was to make void: its number was one that we did not know of."""
+        return self._fed is None and self._cut_unfed and demand.after is not None and demand.timeline >= self.number
 
     def _is_fed(self, demand: SpeechDemand, newest: int) -> bool:
         asking = (demand.engine, demand.incarnation)
@@ -160,6 +179,8 @@ class Supply:
         going_on = self._timeline.going_on
         if going_on is not None and going_on.speech is None:
             going_on.speech = self._source.speech(going_on.key)
+        if self._source.quiet():
+            self._timeline.rest()
         self._timeline.replan(self._source.lines())
         chunk = self._timeline.take(demand.hop_samples, demand.ahead_samples)
         if chunk is not None and chunk.begun:

@@ -40,6 +40,7 @@ class Speech:
         self.samples = 0  #: of 48 kHz, so far
         self.complete = False  #: nothing will be added
         self.failed = False  #: it broke off: the sentence is not whole
+        self.taken = False  #: some of it was given away
         self.marks: list[Mark] = []
         self._pieces: list[tuple[int, Piece]] = []
 
@@ -58,6 +59,7 @@ class Speech:
             first, last = max(begin, start), min(begin + samples, start + len(piece.air))
             if first >= last:
                 continue
+            self.taken = True
             to, end = first - begin, min(last - begin, len(air))
             if to < end:
                 air[to:end] = piece.air[first - start : first - start + end - to]
@@ -141,6 +143,10 @@ class Timeline:
         self._lines = [line]
         self._quiet = 0
         self._until = Position(line.key[0], line.key[1], line.read)
+
+    def rest(self) -> None:
+        """The last word was heard, so no pause is due any more: what comes next begins at once."""
+        self._quiet = LONG_AGO_SAMPLES
 
     def clear(self) -> None:
         """Drop all that was not taken; what comes next begins at once."""

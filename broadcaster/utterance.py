@@ -22,8 +22,10 @@ ID_MAX_CHARS = 128
 VOICE_MAX_CHARS = 100
 TTL_MAX_S = 30 * 86_400.0
 SCRIPT_PREFIX = "script:"  # ids of our own; nobody else may use them
+EVERGREEN_PREFIX = "evergreen:"  # likewise
 FIELDS = ("text", "lane", "mode", "id", "ttl_s", "at", "voice")
 MODES = ("append", "insert", "now")
+FILL = "fill"  # a mode of our own: after all else, at the next sentence end of anything
 
 Key: TypeAlias = tuple[str, int]
 """(utterance id, index of a sentence in it)."""
@@ -39,6 +41,7 @@ class Lane(IntEnum):
     LIVE = 4
 
 
+DEFAULT_LANE = "command"  # of a message that names none
 LANES = {lane.name.lower(): lane for lane in reversed(Lane)}
 
 
@@ -77,17 +80,17 @@ def parse(
     sentences = tuple(split(text))
     if not sentences:
         raise MessageError("text: there is nothing in it that can be said")
-    ttl_s = _ttl(fields.get("ttl_s"))
+    ttl_s, due_s = _ttl(fields.get("ttl_s")), _due(fields.get("at"))
     return Utterance(
         id=_id(fields.get("id"), stream_id),
         sentences=sentences,
-        lane=LANES[_choice("lane", fields.get("lane", "command"), LANES)],
+        lane=LANES[_choice("lane", fields.get("lane", DEFAULT_LANE), LANES)],
         mode=_choice("mode", fields.get("mode", "append"), MODES),
         stream_id=stream_id,
         voice=_voice(fields.get("voice", "")),
         accepted_s=now_s,
-        expires_s=None if ttl_s is None else pushed_s(stream_id) + ttl_s,
-        due_s=_due(fields.get("at")),
+        expires_s=None if ttl_s is None else (pushed_s(stream_id) if due_s is None else due_s) + ttl_s,
+        due_s=due_s,
     )
 
 
@@ -140,8 +143,9 @@ def _id(given: str | None, stream_id: str) -> str:
         return stream_id
     if not given or len(given) > ID_MAX_CHARS or not given.isprintable() or given != given.strip():
         raise MessageError(f"id: 1 to {ID_MAX_CHARS} printable characters, no spaces around them")
-    if given.startswith(SCRIPT_PREFIX):
-        raise MessageError(f"id: those that begin with {SCRIPT_PREFIX!r} belong to the script")
+    for prefix, owner in ((SCRIPT_PREFIX, "script"), (EVERGREEN_PREFIX, "evergreen words")):
+        if given.startswith(prefix):
+            raise MessageError(f"id: those that begin with {prefix!r} belong to the {owner}")
     return given
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 BACK_OFF_S = (0.0, 0.1, 0.3, 1.0, 2.0, 5.0)  # the first restart is at once; then a crash loop slows down
 BURST, BURST_S = 12, 60.0  # so many deaths in so long are a crash loop, even of a child that gets to work each time
+STEADY_S = 60.0  # of work in a row end a crash loop
+TRIAL_S = 60.0  # between the starts of a child whose understudy is at work: each one may disturb the air
 WORKING = ("ready", "live", "running")  # phases that count as having got to work
 STEP_MEMORY = 500  # steps whose lengths are remembered for the p99
 HANG_FACTOR = 3.0  # times p99: a step longer than that is a hang, where that exceeds the phase's deadline
@@ -22,12 +24,21 @@ class Progress:
     beat_s: float
     phase: str = "loading"
     busy: bool = False
+    working_since_s: float | None = None
     _steps: deque[float] = field(default_factory=lambda: deque(maxlen=STEP_MEMORY))
 
     def beat(self, now_s: float, phase: str, busy: bool) -> None:
         if self.busy and not busy:
             self._steps.append(now_s - self.beat_s)
+        if phase not in WORKING:
+            self.working_since_s = None
+        elif self.working_since_s is None:
+            self.working_since_s = now_s
         self.beat_s, self.phase, self.busy = now_s, phase, busy
+
+    def worked_s(self, now_s: float) -> float | None:
+        """How long it has been at work without a break; None when it is not."""
+        return None if self.working_since_s is None else now_s - self.working_since_s
 
     def deadline_s(self, phases: Mapping[str, float]) -> float:
         """How old the last beat may be now."""
@@ -44,17 +55,31 @@ class Progress:
 
 @dataclass(slots=True)
 class BackOff:
-    """How long to wait before the next start: not at all after one that got to work, unless that is too often."""
+    """How long to wait before the next start: not at all after one that got to work, unless that is too often.
+
+    A child that came to the longest wait is braked: it stays there until it has worked for a minute.
+    """
 
     failures: int = 0
+    braked: bool = False
     _deaths_s: deque[float] = field(default_factory=lambda: deque(maxlen=BURST))
 
-    def after_death(self, now_s: float, worked: bool) -> float:
-        """Seconds to wait. worked: the child had reached a phase in which it does its work."""
+    def after_death(self, now_s: float, worked_s: float | None) -> float:
+        """Seconds to wait. worked_s: how long it had been at work, None when it was not."""
+        self.release(worked_s)
         often = len(self._deaths_s) == BURST and now_s - self._deaths_s[0] < BURST_S
         self._deaths_s.append(now_s)
-        if worked and not often:
+        if worked_s is not None and not often and not self.braked:
             self.failures = 0
         wait_s = BACK_OFF_S[min(self.failures, len(BACK_OFF_S) - 1)]
         self.failures += 1
+        self.braked = self.braked or wait_s == BACK_OFF_S[-1]
         return wait_s
+
+    def release(self, worked_s: float | None) -> bool:
+        """End the brake after a minute of work; true when it ended now."""
+        if not self.braked or worked_s is None or worked_s < STEADY_S:
+            return False
+        self.braked, self.failures = False, 0
+        self._deaths_s.clear()
+        return True

@@ -1,8 +1,8 @@
 """An avatar: one picture fitted to the size on air, and the points of its face.
 
-In: a picture file and, beside it, `<stem>.json` with the points. Out: `Avatar`, a value; `digest`
-tells two of them apart. It warps nothing and knows no engine. AvatarError says what is wrong with a
-file and what would be right.
+In: a picture file and, beside it, `<stem>.json` with the points, or an `.avatar` file with both. Out:
+`Avatar`, a value; `digest` tells two of them apart. It warps nothing and knows no engine. AvatarError
+says what is wrong with a file and what would be right.
 
 Whatever a picture file holds becomes 8-bit RGB: EXIF rotation is applied, greyscale, palette, CMYK and
 16 bit are converted, transparency is laid over light grey, of an animation the first frame is taken.
@@ -22,6 +22,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from pipeline.arrays import Picture
+from pipeline.avatarfile import is_avatar, unpack
 from pipeline.errors import AvatarError
 from pipeline.shipped import PRESENTER
 
@@ -94,15 +95,14 @@ def load_avatar(image: Path | None, size: tuple[int, int]) -> Avatar:
     if width % 2 or height % 2 or not all(SMALLEST_PX <= side <= LARGEST_SIDE_PX for side in size):
         raise AvatarError(f"avatar size {width}x{height}: both sides must be even, {SMALLEST_PX} to {LARGEST_SIDE_PX}")
     path = image or PRESENTER
-    whole = _read_picture(path)
-    points = _read_points(path, whole.size)
+    whole, points = _read(path)
     scale, x, y = _window(whole.size, size, points)
     box = (x / scale, y / scale, (x + width) / scale, (y + height) / scale)
     picture = np.asarray(whole.resize(size, Image.Resampling.LANCZOS, box=box))
     picture.flags.writeable = False
     if points is not None:
-        points = _fitted(points, scale, x, y, size)
-        _check_inside(points, size, f"{points_path(path)}: after fitting to {width}x{height}")
+        points = fitted(points, scale, x, y, size)
+        _check_inside(points, size, f"{path}: after fitting to {width}x{height}")
     return Avatar(path.stem, picture, points, size, _digest(picture, points))
 
 
@@ -124,20 +124,43 @@ def points_path(picture: Path) -> Path:
 _CONTENT = "schema, picture, size, mouth, eyes, brows, nose, chin, face, head and shoulders_y"
 
 
-def _read_picture(path: Path) -> Image.Image:
+def read_picture(path: Path) -> Image.Image:
+    """Any picture file, upright, 8-bit RGB."""
+    return _read_picture(path)[0]
+
+
+def is_moving(path: Path) -> bool:
+    """Whether a picture file holds more than one picture."""
+    return _read_picture(path)[1]
+
+
+def _read(path: Path) -> tuple[Image.Image, Points | None]:
+    if not is_avatar(path):
+        whole = read_picture(path)
+        beside = points_path(path)
+        return whole, read_points(beside, whole.size, path.name) if beside.is_file() else None
+    if not path.is_file():
+        raise AvatarError(f"{path}: no such file")
+    picture, points = unpack(path)
+    whole = Image.fromarray(picture)
+    return whole, parse_points(points, str(path), whole.size, "the one in it")
+
+
+def _read_picture(path: Path) -> tuple[Image.Image, bool]:
     if not path.is_file():
         raise AvatarError(f"{path}: no such picture")
     try:
         with Image.open(path) as opened:
             opened.load()
             picture = _as_rgb(ImageOps.exif_transpose(opened))
+            moving = getattr(opened, "n_frames", 1) > 1
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise AvatarError(f"{path}: not a picture that can be read ({error}); PNG, JPEG and WebP can") from error
     if min(picture.size) < SMALLEST_PX:
         raise AvatarError(
             f"{path}: {picture.width}x{picture.height} is too small; {SMALLEST_PX} pixels a side at least"
         )
-    return picture
+    return picture, moving
 
 
 def _as_rgb(picture: Image.Image) -> Image.Image:
@@ -152,22 +175,34 @@ def _as_rgb(picture: Image.Image) -> Image.Image:
     return picture.convert("RGB")
 
 
-def _read_points(picture: Path, size: tuple[int, int]) -> Points | None:
-    path = points_path(picture)
-    if not path.is_file():
-        return None
+def read_points(path: Path, size: tuple[int, int], picture: str) -> Points:
+    """The points file of a picture of `size`; AvatarError names the place that is wrong."""
     try:
-        points = msgspec.json.decode(path.read_bytes(), type=Points)
-    except (OSError, ValueError) as error:  # msgspec's errors are ValueErrors and name the place
-        raise AvatarError(f"{path}: {error}; it must hold {_CONTENT}") from error
+        data = path.read_bytes()
+    except OSError as error:
+        raise AvatarError(f"{path}: {error.strerror}") from error
+    return parse_points(data, str(path), size, picture)
+
+
+def parse_points(data: bytes, where: str, size: tuple[int, int], picture: str) -> Points:
+    """Points as JSON for a picture of `size`; `where` and `picture` name both in errors."""
+    try:
+        points = msgspec.json.decode(data, type=Points)
+    except ValueError as error:  # msgspec's errors are ValueErrors and name the place
+        raise AvatarError(f"{where}: {error}; it must hold {_CONTENT}") from error
     if points.version != SCHEMA:
-        raise AvatarError(f"{path}: schema {points.version}; this version reads schema {SCHEMA}")
+        raise AvatarError(f"{where}: schema {points.version}; this version reads schema {SCHEMA}")
     if points.size != size:
         was, now = "x".join(map(str, points.size)), "x".join(map(str, size))
-        raise AvatarError(f"{path}: made for a picture of {was}, but {picture.name} has {now}")
-    _check_inside(points, size, str(path))
-    _check_order(points, str(path))
+        raise AvatarError(f"{where}: made for a picture of {was}, but {picture} has {now}")
+    check_points(points, where)
     return points
+
+
+def check_points(points: Points, where: str) -> None:
+    """AvatarError when points lie outside their picture or in an order that no face has."""
+    _check_inside(points, points.size, where)
+    _check_order(points, where)
 
 
 def _named_points(points: Points) -> Iterator[tuple[str, Point]]:
@@ -221,7 +256,9 @@ def _window(whole: tuple[int, int], size: tuple[int, int], points: Points | None
     return scale, min(max(x, 0.0), spare[0]), min(max(y, 0.0), spare[1])
 
 
-def _fitted(points: Points, scale: float, x: float, y: float, size: tuple[int, int]) -> Points:
+def fitted(points: Points, scale: float, x: float, y: float, size: tuple[int, int]) -> Points:
+    """The points in a picture that was scaled, and of which the part of `size` from x, y (scaled) on is left."""
+
     def move(point: Point) -> Point:
         return (point[0] * scale - x, point[1] * scale - y)
 

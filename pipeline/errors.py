@@ -45,6 +45,14 @@ class UnknownVoice(SpeechError):
     retryable = False
 
 
+class VoicesDown(SpeechError):
+    """No voice works at the moment; the sentence waits for one, however long that takes."""
+
+
+class BrokeOff(SpeechError):
+    """A voice failed in the middle of a sentence; said again from its start, another one speaks it."""
+
+
 class EngineError(BroadcasterError):
     """An engine cannot go on; its process exits and is started again."""
 

@@ -7,6 +7,7 @@ killed process loses nothing that was written, and a power cut loses what was on
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,19 +22,21 @@ _decoder = msgspec.json.Decoder(Report)
 
 
 class Journal:
-    """The writing end; one process holds it. A torn last line, left by a kill, is ended and skipped."""
+    """The writing end; one process holds it. A torn last line, left by a kill, is ended and skipped.
+
+    A file that somebody removed is followed by a new one: nobody would read what is written into it.
+    """
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
+        self.directory = directory
         self._file: BinaryIO | None = None
         self.seq = 0  #: of the last report written, over all incarnations
         self.last: Report | None = None
 
     def open(self) -> None:
-        self._directory.mkdir(parents=True, exist_ok=True)
-        files = sorted(self._directory.glob("*.jsonl"))
+        files = sorted(self.directory.glob("*.jsonl"))
         self.seq = int(files[-1].stem) - 1 if files else 0  # an empty last file still holds the number
-        for report in JournalReader(self._directory, after_seq=self.seq).read():
+        for report in JournalReader(self.directory, after_seq=self.seq).read():
             self.seq, self.last = report.seq, report
         self._start_file()
 
@@ -41,7 +44,7 @@ class Journal:
         """Write the report under the next number; OSError when the disk refuses."""
         numbered = msgspec.structs.replace(report, seq=self.seq + 1)
         assert self._file is not None, "the journal is not open"
-        if self._file.tell() > FILE_MAX_BYTES:
+        if self._file.tell() > FILE_MAX_BYTES or not os.fstat(self._file.fileno()).st_nlink:
             self._start_file()
         self._file.write(msgspec.json.encode(numbered) + b"\n")
         self._file.flush()
@@ -55,8 +58,9 @@ class Journal:
 
     def _start_file(self) -> None:
         self.close()
-        self._file = (self._directory / f"{self.seq + 1:012d}.jsonl").open("wb")
-        for old in sorted(self._directory.glob("*.jsonl"))[:-KEEP_FILES]:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._file = (self.directory / f"{self.seq + 1:012d}.jsonl").open("wb")
+        for old in sorted(self.directory.glob("*.jsonl"))[:-KEEP_FILES]:
             old.unlink()
 
 

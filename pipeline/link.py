@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 HIGH_WATER = 8  # messages; credits bound what is under way, this only catches mistakes
 RECONNECT_MS = 20
-RECONNECT_MAX_MS = 200
+RECONNECT_MAX_MS = 40  # a peer that comes back is found at once: its voice is being waited for
 
 SPEECH = "speech.ipc"  #: director binds, engines connect
 FRAMES = "frames.ipc"  #: playout binds, engines connect

@@ -7,7 +7,8 @@ alone, since the smallest process of all, a pusher, reads it.
     director ──AudioChunk──▶ engine ──Segment──▶ playout ──Headers, Tag──▶ pusher
              ◀─SpeechDemand─        ◀──Demand───         ◀──────Sent──────
     director ──Cut──▶ playout            playout ──Report──▶ journal ──▶ director
-    supervisor ◀──Beat, Note── every child (lifeline)     supervisor ──Spec, Drain, Panic──▶ child
+    supervisor ◀──Beat, Note── every child (lifeline)     supervisor ──Spec, Drain, Panic, Retarget──▶ child
+    command line ──Panic, Reload──▶ supervisor ──Answer──▶ command line
 """
 
 from __future__ import annotations
@@ -182,6 +183,7 @@ class Tag(msgspec.Struct, frozen=True, tag=True):
 class Sent(msgspec.Struct, frozen=True, tag=True):
     """pusher → playout: all audio up to `audio_ms` was handed to the destination.
 
+    On a new line, until headers came, that is audio of the last playout, which cannot tell any more.
     `state`: connecting | live | backing-off, for the status page. `connects`: how often it went live.
     """
 
@@ -229,9 +231,34 @@ class Drain(msgspec.Struct, frozen=True, tag=True):
 
 
 class Panic(msgspec.Struct, frozen=True, tag=True):
-    """supervisor → playout: slate and mute at once, or back to the programme."""
+    """supervisor → playout: slate and mute at once, or back to the programme. `text`: a line on the slate, "" = none.
+
+    The command line sends the same to the supervisor (broadcaster.orders).
+    """
 
     on: bool
+    text: str = ""
+
+
+class Retarget(msgspec.Struct, frozen=True, tag=True):
+    """supervisor → playout: these outputs exist from now on, and this is what counts as aired (as in its section)."""
+
+    outputs: list[str]
+    ack: str
+
+
+# ── orders: command line → supervisor ────────────────────────────────────────────────────────────
+
+
+class Reload(msgspec.Struct, frozen=True, tag=True):
+    """command line → supervisor: read the configuration again."""
+
+
+class Answer(msgspec.Struct, frozen=True, tag=True):
+    """supervisor → command line: what became of an order; one line each for a person."""
+
+    done: bool
+    lines: list[str] = []
 
 
 class Status(msgspec.Struct, frozen=True, tag=True):
@@ -257,6 +284,9 @@ Message = (
     | Note
     | Drain
     | Panic
+    | Retarget
+    | Reload
+    | Answer
     | Status
 )
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -49,7 +49,9 @@ class Air:
         transmitter: Transmitter,
         pool: FramePool,
         first_slot: int,
+        keep: Callable[[Frame], None] = lambda _: None,
     ) -> None:
+        """`keep` gets each slot's picture as it is without label and subtitles; it must return at once."""
         self._clock = clock
         self._buffer = buffer
         self._programme = programme
@@ -58,6 +60,7 @@ class Air:
         self._reporter = reporter
         self._transmitter = transmitter
         self._pool = pool
+        self._keep = keep
         self._pacer = Pacer(first_slot, clock.now_ns())
         self._lock = threading.Lock()
         self._cuts: list[str] = []  # utterances of cuts that the clock has yet to account for
@@ -97,6 +100,14 @@ class Air:
             self._cuts.append(cut.utterance)
             return True
 
+    @property
+    def slate(self) -> Frame:
+        return self._programme.slate
+
+    def notice(self, picture: Frame | None) -> None:
+        """What a panic shows in the slate's place; None for the slate."""
+        self._programme.notice = picture
+
     def panic(self, on: bool) -> bool:
         """Slate and mute, or back to the programme; false when it is so already."""
         with self._lock:
@@ -113,6 +124,8 @@ class Air:
     def drain(self) -> None:
         """Fade to slate and silence, for good; what was not said to its end is lost, not cut."""
         with self._lock:
+            if not self._programme.panic:
+                self._programme.notice = None
             self._programme.panic = True
             self._buffer.halt()
 
@@ -174,6 +187,7 @@ class Air:
         with self._lock:
             if shot.source != SLATE:
                 self._recent.append(shot.frame)
+        self._keep(shot.frame)
         frame = self._pool.take()
         lines = self._subtitles.lines(slot * AIR_SAMPLES, live=take is not None)
         self._overlay.draw(shot.frame, lines, frame)

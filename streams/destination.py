@@ -19,6 +19,8 @@ DESTINATIONS = {
     "rtmp": "streams.rtmp:RtmpDestination",
     "rtmps": "streams.rtmp:RtmpDestination",
     "file": "streams.file:FileDestination",
+    "hls": "streams.hls:HlsDestination",
+    "preview": "streams.preview:PreviewDestination",
 }
 
 
@@ -31,6 +33,7 @@ class PusherSpec(msgspec.Struct, frozen=True):
     segment_s: int = 3600
     keep_days: float = 7
     min_free_gb: float = 5
+    hls_segments: int = 6
 
     def __repr__(self) -> str:
         return f"PusherSpec({self.name!r}, {endpoint(self.url)!r})"
@@ -52,7 +55,10 @@ class Destination(Protocol):
         """Hand over one media tag, to be sent with the time stamp `ms`; the first is a key frame."""
 
     def check(self) -> None:
-        """Raise when the connection is known to be lost though nothing is being written."""
+        """Raise when the connection is known to be lost though nothing is being written.
+
+        Called at each turn of the work loop while it stands: after each tag, and twenty times a second at the least.
+        """
 
     def facts(self) -> dict[str, int]:
         """Figures for the status page."""
@@ -72,10 +78,10 @@ def destination(spec: PusherSpec, note: Note, progress: Callable[[], None]) -> D
 
 
 def endpoint(url: str) -> str:
-    """What may be shown of a URL: scheme, host and port; of a file, its path."""
+    """What may be shown of a URL: scheme, host and port; of what lies on this machine, its path."""
     scheme, _, rest = url.partition(":")
-    if scheme == "file":
-        return f"file:{rest}"
+    if scheme in ("file", "hls", "preview"):
+        return f"{scheme}:{rest}"
     try:
         parts = urlsplit(url)
         port = f":{parts.port}" if parts.port else ""

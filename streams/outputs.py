@@ -40,7 +40,9 @@ class OutputState:
     """How one output is. `state`: idle | connecting | live | backing-off.
 
     `audio_ms`: media time up to which audio was handed to the destination, −1 before the first.
-    `connects`: how often it went live. `dropped`: tags. `connected`: its pusher is on the line.
+    `connects`: how often it went live. `dropped`: tags. `connected`: its pusher is on the line. `told`: it said how
+    it is, since it is on the line. Before the first headers `audio_ms` is of the last playout, which counts on
+    the same time line.
     """
 
     state: str = "idle"
@@ -48,6 +50,7 @@ class OutputState:
     connects: int = 0
     dropped: int = 0
     connected: bool = False
+    told: bool = False
 
     @property
     def live(self) -> bool:
@@ -74,7 +77,7 @@ def heard_ms(
         return max(live or everything)
     if ack == "all":
         return min(everything)
-    return states[ack].audio_ms
+    return states[ack].audio_ms if ack in states else NOTHING_MS  # that output is being taken away
 
 
 class _Line:
@@ -87,19 +90,25 @@ class _Line:
         self.output = ""
         self.rest = memoryview(b"")  # of the message being sent
         self.cut = False  # lost: to be closed by the I/O thread
+        self.ending = False  # its output was taken away: what waits is sent, nothing more
         self.writing = False  # the selector watches for room
 
 
 class Outputs:
-    """`publish`, `set_headers` and `states` from any thread; `open`, `start` and `close` from the owner's."""
+    """`publish`, `set_headers` and `states` from any thread; `open`, `start`, `retarget` and `close` from the owner's.
 
-    def __init__(self, runtime_dir: Path, names: Sequence[str], clock: Clock) -> None:
+    `names`: the outputs there are. `uncounted`: further ones that get all tags, and whose state nobody asks for.
+    """
+
+    def __init__(self, runtime_dir: Path, names: Sequence[str], clock: Clock, uncounted: Sequence[str] = ()) -> None:
         self._path = runtime_dir / SOCKET_NAME
         self._clock = clock
         self._lock = threading.Lock()
-        self._states = {name: OutputState() for name in names}
-        self._lost = dict.fromkeys(names, 0)  # tags dropped by or for pushers that are gone
+        self._uncounted = frozenset(uncounted)
+        self._states = {name: OutputState() for name in (*names, *uncounted)}
+        self._lost = dict.fromkeys(self._states, 0)  # tags dropped by or for pushers that are gone
         self._lines: dict[str, _Line] = {}  # by output name
+        self._leaving: list[_Line] = []  # of outputs that were taken away
         self._headers: Headers | None = None
         self._replay: list[tuple[Tag, bytes]] = []  # since the last key frame
         self._replay_bytes = 0
@@ -133,6 +142,8 @@ class Outputs:
         with self._lock:
             if headers == self._headers:
                 return
+            if self._headers is None:  # from here on only what we publish counts
+                self._states = {name: replace(state, audio_ms=NOTHING_MS) for name, state in self._states.items()}
             self._headers = headers
             self._replay, self._replay_bytes = [], 0
             for line in self._lines.values():
@@ -150,15 +161,29 @@ class Outputs:
                         line.cut = True
         self._poke()
 
-    def states(self) -> dict[str, OutputState]:
+    def retarget(self, names: Sequence[str]) -> None:
+        """These are the outputs from now on. One that went gets what waits for it, and then the end of its line."""
         with self._lock:
-            return {name: replace(state, dropped=self._dropped(name)) for name, state in self._states.items()}
+            kept = {*names, *self._uncounted}
+            for name in [name for name in self._states if name not in kept]:
+                del self._states[name], self._lost[name]
+                if line := self._lines.pop(name, None):
+                    line.ending = True
+                    self._leaving.append(line)
+            for name in [name for name in names if name not in self._states]:
+                self._states[name], self._lost[name] = OutputState(), 0
+        self._poke()
+
+    def states(self) -> dict[str, OutputState]:
+        """Of the outputs that count."""
+        with self._lock:
+            return {name: replace(state, dropped=self._dropped(name)) for name, state in self._counted()}
 
     def none_live_for_s(self) -> float:
         """For how long no output has been live; 0 while one is."""
         with self._lock:
             now_ns = self._clock.now_ns()
-            if any(state.live for state in self._states.values()):
+            if any(state.live for _, state in self._counted()):
                 self._live_ns = now_ns
             return (now_ns - self._live_ns) / NS
 
@@ -182,6 +207,9 @@ class Outputs:
         self._path.unlink(missing_ok=True)
         wake, self._wake = self._wake, -1
         os.close(wake)
+
+    def _counted(self) -> list[tuple[str, OutputState]]:
+        return [(name, state) for name, state in self._states.items() if name not in self._uncounted]
 
     def _dropped(self, name: str) -> int:
         line = self._lines.get(name)
@@ -219,9 +247,9 @@ class Outputs:
                     os.eventfd_read(self._wake)
                 elif events & selectors.EVENT_READ:
                     self._read(key.data)
-            for line in list(self._lines.values()):
+            for line in self._all_lines():
                 self._write(line)
-        for line in list(self._lines.values()):
+        for line in self._all_lines():
             self._hang_up(line)
 
     def _finished(self) -> bool:
@@ -230,8 +258,13 @@ class Outputs:
         if self._clock.now_ns() >= self._stop_ns:
             return True
         with self._lock:
-            idle = all(not line.backlog and not line.rest for line in self._lines.values())
-            return idle and all(s.audio_ms >= self._audio_ms for s in self._states.values() if s.live)
+            counted = [line for line in self._lines.values() if line.output not in self._uncounted] + self._leaving
+            idle = all(not line.backlog and not line.rest for line in counted)
+            return idle and all(state.audio_ms >= self._audio_ms for _, state in self._counted() if state.live)
+
+    def _all_lines(self) -> list[_Line]:
+        with self._lock:
+            return [*self._lines.values(), *self._leaving]
 
     def _accept(self) -> None:
         assert self._listener is not None
@@ -259,35 +292,42 @@ class Outputs:
         for message in messages:
             if isinstance(message, PusherHello):
                 self._welcome(line, message)
-            elif isinstance(message, Sent) and self._lines.get(line.output) is line:
-                self._account(line.output, message)
+            elif isinstance(message, Sent):
+                self._account(line, message)
 
     def _welcome(self, line: _Line, hello: PusherHello) -> None:
-        if hello.output not in self._states or line.output:
-            log.warning("pusher.refused", output=hello.output, pid=hello.pid)
-            self._hang_up(line)
-            return
-        if older := self._lines.get(hello.output):
+        if not line.output and (older := self._lines.get(hello.output)):
             self._hang_up(older)
         with self._lock:
-            line.output = hello.output
-            if self._headers is not None:
-                line.backlog.begin(framed(self._headers), self._replay)
-            self._lines[line.output] = line
-            self._states[line.output] = replace(self._states[line.output], connected=True, state="idle")
-        log.info("pusher.connected", output=hello.output, pid=hello.pid)
+            known = hello.output in self._states and not line.output
+            if known:
+                line.output = hello.output
+                if self._headers is not None:
+                    line.backlog.begin(framed(self._headers), self._replay)
+                self._lines[line.output] = line
+                self._states[line.output] = replace(self._states[line.output], connected=True, told=False, state="idle")
+        if known:
+            log.info("pusher.connected", output=hello.output, pid=hello.pid)
+        else:
+            log.warning("pusher.refused", output=hello.output, pid=hello.pid)
+            self._hang_up(line)
 
-    def _account(self, output: str, sent: Sent) -> None:
+    def _account(self, line: _Line, sent: Sent) -> None:
+        output = line.output
         with self._lock:
+            if self._lines.get(output) is not line:
+                return
             known = self._states[output]
+            ours = self._headers is None or sent.audio_ms <= self._audio_ms
             self._states[output] = replace(
                 known,
+                told=True,
                 state=sent.state,
-                audio_ms=max(known.audio_ms, sent.audio_ms),
+                audio_ms=max(known.audio_ms, sent.audio_ms if ours else NOTHING_MS),
                 connects=sent.connects,
                 dropped=sent.dropped,
             )
-            if self._states[output].live:
+            if self._states[output].live and output not in self._uncounted:
                 self._live_ns = self._clock.now_ns()
 
     def _write(self, line: _Line) -> None:
@@ -305,6 +345,8 @@ class Outputs:
             self._hang_up(line)
         else:
             self._watch(line, for_room=False)
+            if line.ending:
+                self._hang_up(line)
 
     def _load(self, line: _Line) -> bool:
         """Whether there is something to send."""
@@ -323,14 +365,16 @@ class Outputs:
         """Close this line; the state of its output remembers what was heard."""
         try:
             self._selector.unregister(line.socket)
-        except KeyError:  # hung up before, in the same round
+        except (KeyError, ValueError):  # hung up before, in the same round
             return
         line.socket.close()
         with self._lock:
+            if line in self._leaving:
+                self._leaving.remove(line)
             if self._lines.get(line.output) is not line:
                 return
             self._lost[line.output] = self._dropped(line.output)
             del self._lines[line.output]
             state = self._states[line.output]
-            self._states[line.output] = replace(state, connected=False, state="idle", dropped=0)
+            self._states[line.output] = replace(state, connected=False, told=False, state="idle", dropped=0)
         log.info("pusher.gone", output=line.output)

@@ -24,14 +24,17 @@ from pipeline.errors import BadInput, BroadcasterError, WireError
 from pipeline.journal import Journal
 from pipeline.lifeline import Lifeline
 from pipeline.media import AIR_SAMPLES, FPS
-from pipeline.wire import Cut, Drain, EngineHello, Panic, Report, Segment, decode_any
+from pipeline.wire import Cut, Drain, EngineHello, Panic, Report, Retarget, Segment, decode_any
 from streams.air import Air
 from streams.buffer import Buffer
 from streams.chronicle import Chronicle
 from streams.encoder import EncoderSettings
+from streams.handover import Handover
 from streams.holdloop import HoldLoop
+from streams.notice import notice
 from streams.outputs import Outputs
 from streams.overlay import Overlay
+from streams.pending import Pending
 from streams.programme import HOLD, LIVE, Programme
 from streams.reports import Reporter
 from streams.slate import slate
@@ -49,8 +52,8 @@ log = structlog.get_logger()
 class PlayoutSpec(msgspec.Struct, frozen=True):
     """engines: names in order of preference. picture: for the slate, "" = none. width, height: pixels, even.
 
-    ack: any | all | the name of an output. outputs: names of those that exist. bitrate_kbps: of the
-    picture; sound adds 128.
+    ack: any | all | the name of an output. outputs: names of those that exist. uncounted: names of those that get
+    everything and whose state is nobody's business. bitrate_kbps: of the picture; sound adds 128.
     """
 
     room: str
@@ -67,6 +70,7 @@ class PlayoutSpec(msgspec.Struct, frozen=True):
     when_no_output: Literal["go_on", "pause"]
     engines: list[str]
     picture: str = ""
+    uncounted: list[str] = []
 
 
 class PlayoutFailed(BroadcasterError):
@@ -99,6 +103,7 @@ class Playout:
         self._engine = ""
         self._skipped = 0
         self._unusable = 0  # messages that could not be read
+        self._notice = ""  # text of the panic
         self._drain: Drain | None = None
         self._draining = False
 
@@ -109,13 +114,15 @@ class Playout:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._frames = link.bind(self._context, directory, link.FRAMES)
         self._control = link.bind(self._context, directory, link.CONTROL)
-        self._outputs = Outputs(directory, spec.outputs, self._clock)
+        self._outputs = Outputs(directory, spec.outputs, self._clock, spec.uncounted)
         self._outputs.open()
+        self._outputs.start()  # so that the pushers tell what they sent while the rest is built
         self._build()
         self._poller = zmq.Poller()
         for source in (self._frames, self._control, self._lifeline.fileno(), self._air.ticks):
             self._poller.register(source, zmq.POLLIN)
-        self._outputs.start()
+        self._obey()  # a panic that goes on shows from the first picture
+        self._handover.start()
         self._transmitter.start()
         self._chronicle.start(self._outputs, spec.ack, spec.when_no_output, lambda: self._transmitter.encoded_sample)
         self._air.start()
@@ -137,11 +144,11 @@ class Playout:
         # above the epochs of every playout that ran since this machine started
         epoch = clock.now_ns() // 1_000_000
         reporter = Reporter(timeline=0)
-        self._chronicle = Chronicle(journal, reporter, clock)
+        pending = Pending(Path(spec.state_dir) / "pending.json")
+        self._chronicle = Chronicle(journal, pending, reporter, clock)
         begin = self._chronicle.open()
         reporter.timeline = begin.timeline
         self._first_slot = begin.slot
-        self._chronicle.put(_opened(begin.slot, begin.timeline))
         self._transmitter = Transmitter(
             EncoderSettings(spec.width, spec.height, spec.bitrate_kbps, spec.preset),
             self._outputs,
@@ -150,16 +157,23 @@ class Playout:
             begin.slot,
             self._beat,
         )
+        self._handover = Handover(Path(spec.runtime_dir), spec.width, spec.height, clock)
+        left = self._handover.open()
+        programme = Programme(slate(spec.picture, spec.width, spec.height), left.picture)
+        programme.hold = left.hold
         self._air = Air(
             clock,
             Buffer(spec.engines, spec.width, spec.height, epoch, begin.timeline),
-            Programme(slate(spec.picture, spec.width, spec.height)),
+            programme,
             Overlay(spec.width, spec.height, spec.label_text, spec.label_corner),
             reporter,
             self._transmitter,
             pool,
             begin.slot,
+            self._handover.keep,
         )
+        self._chronicle.inherit(self._outputs, spec.ack, spec.when_no_output)
+        self._chronicle.put(_opened(begin.slot, begin.timeline))
         log.info("playout.opened", slot=begin.slot, timeline=begin.timeline)
 
     # ── what comes in ────────────────────────────────────────────────────────────────────────────
@@ -171,18 +185,34 @@ class Playout:
             os.eventfd_read(self._air.ticks)
         except BlockingIOError:
             pass
-        for message in self._lifeline.poll():
-            if isinstance(message, Drain):
-                self._drain = message
-            elif isinstance(message, Panic) and self._air.panic(message.on):
-                log.warning("panic.switched", on=message.on)
+        self._obey()
         self._hear_engines()
         self._hear_director()
         self._ask()
         self._tell()
-        for thread in (self._air.thread, self._transmitter.thread, self._chronicle.thread):
+        for thread in (self._air.thread, self._transmitter.thread, self._chronicle.thread, self._handover.thread):
             if thread is not None and thread.failed is not None:
                 raise PlayoutFailed(f"{thread.name}: {thread.failed}")
+
+    def _obey(self) -> None:
+        for message in self._lifeline.poll():
+            if isinstance(message, Drain):
+                self._drain = message
+            elif isinstance(message, Panic):
+                self._panic(message)
+            elif isinstance(message, Retarget):
+                self._outputs.retarget(message.outputs)
+                self._chronicle.ack = message.ack
+                log.info("outputs.changed", outputs=message.outputs, ack=message.ack)
+
+    def _panic(self, order: Panic) -> None:
+        """Slate and mute first, then the words; a repeated order changes nothing."""
+        changed = self._air.panic(order.on)
+        if order.on and order.text != self._notice:
+            self._air.notice(notice(self._air.slate, order.text) if order.text else None)
+            self._notice, changed = order.text, True
+        if changed:
+            log.warning("panic.switched", on=order.on, text=order.text)
 
     def _hear_engines(self) -> None:
         for _ in range(MESSAGES_MAX):
@@ -210,6 +240,7 @@ class Playout:
         if hello.hold:
             try:
                 self._air.hold(HoldLoop(Path(hello.hold), hello.width, hello.height))
+                self._handover.hold(hello.hold)
             except BadInput as error:
                 log.warning("hold.unusable", engine=hello.engine, reason=str(error))
 
@@ -244,7 +275,7 @@ class Playout:
     def _tell(self) -> None:
         """Log what changed; the clock's thread itself never writes a line."""
         facts = self._air.facts()
-        if facts["source"] != self._source:
+        if facts["slots"] and facts["source"] != self._source:
             self._source, slot = facts["source"], self._first_slot + facts["slots"]
             if self._source == LIVE:
                 log.info("programme.live", slot=slot)

@@ -1,6 +1,7 @@
 """What viewers see: live → hold → slate, for every slot, without a gap and without a jump. Pure.
 
-In: the buffer's take for the slot, or None; the hold loop once an engine brought one; the slate; panic.
+In: the buffer's take for the slot, or None; the hold loop once an engine brought one; the slate; panic, with
+or without a notice in the slate's place; the last picture of a playout that died.
 Out: a picture and its sound. Live that runs dry repeats its last picture for 120 ms, then the hold loop
 fades in; without a loop the picture stands for a second, then the slate fades in. Every change of
 source is a cross-fade from the last picture that was out, so it begins where the viewer's eye is.
@@ -38,16 +39,20 @@ class Shot:
 
 
 class Programme:
-    """One thread, but for `hold` and `panic`, which are plain values that any thread may set."""
+    """One thread, but for `hold`, `panic` and `notice`, which are plain values that any thread may set.
 
-    def __init__(self, slate: Frame) -> None:
-        self._slate = slate
+    `last`: what viewers see at this moment; the first slot fades from it.
+    """
+
+    def __init__(self, slate: Frame, last: Frame | None = None) -> None:
+        self.slate = slate
         self.hold: Sequence[Frame] | HoldLoop | None = None  #: of the slate's size
         self.panic = False
-        self.source = SLATE
+        self.notice: Frame | None = None  #: in the slate's place during a panic
+        self.source = SLATE if last is None else ""
         self._mixer = Mixer()
-        self._last = slate
-        self._fade_from = slate
+        self._last = slate if last is None else last
+        self._fade_from = self._last
         self._fade_length = self._faded = FADE_FRAMES  # no fade under way
         self._dry = 0  # slots since live ran dry
         self._hold_at = 0
@@ -91,7 +96,10 @@ class Programme:
         if source == HOLD and self.hold is not None:
             at, self._hold_at = self._hold_at % len(self.hold), self._hold_at + 1
             return self.hold[at]
-        return self._last if source == LIVE else self._slate
+        if source == LIVE:
+            return self._last
+        notice = self.notice
+        return notice if self.panic and notice is not None else self.slate
 
     def _blend(self, picture: Frame) -> Frame:
         """The picture, or a step of the cross-fade towards it."""

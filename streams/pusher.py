@@ -58,7 +58,7 @@ class Pusher:
         self._gop: list[Tag] = []
         self._gop_bytes = 0
         self._state = "idle"
-        self._audio_ms = -1  # handed over, in the time of the playout on the line
+        self._audio_ms = -1  # handed over; of the last playout, until headers come
         self._connects = 0
         self._dropped = 0
         self._fresh = True  # the last Sent said less than is known now
@@ -130,9 +130,9 @@ class Pusher:
             return
         self._dialled_ns = now_ns
         if self._feed.dial():
-            self._audio_ms, self._fresh = -1, True
             if self._state == "orphaned":
                 self._enter("live")
+            self._report()  # how far the last playout was sent: the new one cannot know
 
     def _on_playout_gone(self) -> None:
         """What was kept is of a time that is over; a connection waits for the next playout."""
@@ -145,6 +145,7 @@ class Pusher:
 
     def _on_headers(self, headers: Headers) -> None:
         self._headers, self._gop = headers, []
+        self._audio_ms = -1
         if not self._session.is_open:
             return
         if self._session.continues_with(headers):

@@ -9,6 +9,7 @@ are. Out: reports, in order. `started`, `sentence`, `cut` and `lost` wait until 
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from pipeline.media import AIR_SAMPLES, ENDS, SENTENCE, SENTENCE_END, UTTERANCE,
 from pipeline.wire import Report
 from streams.feed import Lineage
 
+ENDS_KEPT = 64  # of the newest ends: far more than a pusher may have sent without saying so
 PENDING_MAX = 20_000  # an hour of talk that nobody receives, with `pause`; older than that is forgotten
 
 
@@ -37,6 +39,7 @@ class Reporter:
     def __init__(self, timeline: int) -> None:
         self.timeline = timeline
         self.forgotten = 0  #: reports that were too many to keep
+        self.ended = threading.Event()  #: set when a new end waits to be heard
         self._speaking: Speaking | None = None
         self._encoded: deque[Report] = deque()  # waiting for the encoder
         self._heard: deque[Report] = deque()  # waiting for the outputs
@@ -132,12 +135,18 @@ class Reporter:
             timeline=self.timeline,
         )
         queue.append(report)
+        if queue is self._heard:
+            self.ended.set()
 
     # ── the journal's side ───────────────────────────────────────────────────────────────────────
 
     def due(self, encoded_sample: int, heard_sample: int) -> list[Report]:
         """Reports whose sample is encoded, or heard: everything before that sample."""
         return _until(self._encoded, encoded_sample, at_least=1) + _until(self._heard, heard_sample, at_least=0)
+
+    def ends(self) -> list[Report]:
+        """The newest ends that were on air and are not reported yet."""
+        return list(self._heard)[-ENDS_KEPT:]
 
 
 def _until(queue: deque[Report], sample: int, at_least: int) -> list[Report]:

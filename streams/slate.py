@@ -6,6 +6,7 @@ be off air: the wall takes its place.
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import av
@@ -15,6 +16,8 @@ from av.video.reformatter import ColorRange, Colorspace
 from PIL import Image, ImageFilter, ImageOps
 
 from pipeline.arrays import Frame, Picture
+from pipeline.avatarfile import is_avatar, picture_bytes
+from pipeline.errors import AvatarError
 
 BLUR_SHARE = 0.03  # of the short side: a mood, not a frozen face
 DARKEN = 0.45  # white letters must stand out
@@ -28,14 +31,14 @@ def slate(picture: str, width: int, height: int) -> Frame:
     """uint8 [height * 3 // 2, width]; `picture`: a file, "" for the wall."""
     try:
         rgb = _soft(Path(picture), width, height) if picture else _wall(width, height)
-    except (OSError, ValueError, SyntaxError) as error:  # Pillow's decoders raise all three
+    except (AvatarError, OSError, ValueError, SyntaxError) as error:  # Pillow's decoders raise the last three
         log.warning("slate.unreadable", path=picture, reason=str(error))
         rgb = _wall(width, height)
     return _i420(rgb)
 
 
 def _soft(path: Path, width: int, height: int) -> Picture:
-    with Image.open(path) as opened:
+    with Image.open(io.BytesIO(picture_bytes(path)) if is_avatar(path) else path) as opened:
         if opened.width * opened.height > PIXELS_MAX:
             raise ValueError(f"{opened.width}x{opened.height} pixels")
         opened.draft("RGB", (width, height))

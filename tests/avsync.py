@@ -16,17 +16,25 @@ from pipeline.engines.pattern import BEEP_RMS, is_flash, read_counter
 from pipeline.media import FPS
 
 REACH_MS, STEP_MS = 400, 5
+HOLE_S = 0.01  # time stamps are rounded to ms; more is sound that is missing
 
 
-def av_offset_ms(path: Path, limit_s: float = 120.0) -> float:
-    """By how much the sound is late (+) or early; ValueError where nothing flashed."""
+def av_offset_ms(path: Path, limit_s: float = 120.0, begin_s: float = 0.0) -> float:
+    """By how much the sound is late (+) or early, of the part from `begin_s` to `limit_s`.
+
+    ValueError where nothing flashed.
+    """
     times: list[float] = []
     flashes: list[bool] = []
     sound: list[np.ndarray[Any, np.dtype[np.float64]]] = []
     rate, sound_s = 48_000, None
     with av.open(str(path)) as container:
+        if begin_s:
+            container.seek(round(begin_s * 1_000_000))
         for frame in container.decode(video=0, audio=0):
             if not isinstance(frame, av.VideoFrame | av.AudioFrame) or frame.time is None:
+                continue
+            if frame.time < begin_s:
                 continue
             if frame.time > limit_s:
                 break
@@ -38,6 +46,9 @@ def av_offset_ms(path: Path, limit_s: float = 120.0) -> float:
             else:
                 sound_s = frame.time if sound_s is None else sound_s
                 rate = frame.sample_rate
+                hole = round((frame.time - sound_s) * rate) - sum(len(part) for part in sound)
+                if hole > HOLE_S * rate:
+                    sound.append(np.zeros(hole))
                 sound.append(frame.to_ndarray().mean(axis=0))
     flash = np.array(flashes, bool)
     if not flash.any() or flash.all() or sound_s is None:

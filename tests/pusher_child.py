@@ -32,7 +32,7 @@ class PusherChild:
         self._line, theirs = Lifeline.pair()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "broadcaster.child", "pusher", f"pusher-{self.name}"],
-            stdin=theirs,
+            stdin=theirs.fileno(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             cwd=ROOT,

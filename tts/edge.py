@@ -28,6 +28,11 @@ WAIT_S = 10.0  #: for a piece: once connected, edge-tts itself would wait for ev
 QUEUE_PIECES = 64  #: about 10 s of speech; when full, the service is no longer read and waits in its socket
 LEAVE_S = 2.0  #: for connections to close at the end; then they are dropped
 
+PASSING = re.compile(r", url='[^']*'| ssl:<[^>]*>")  #: of aiohttp's texts: tokens, and what is new at each try
+MP3_BPS = 48_000  #: constant, of the format that edge-tts asks for
+LATE_S = 0.3  #: a word mark may reach so far beyond the sound
+UNSAID_CHARS, UNSAID_SHARE = 16, 0.25  #: letters after the last word mark: more, and the end was not said
+
 SILENT = silence(0)
 NEURAL_VOICE = re.compile(r"[a-z]{2,3}-[A-Z]{2,}-([A-Za-z]+-)?[A-Za-z]+Neural")
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z]{2,4})*(\+\w+)?")
@@ -47,6 +52,9 @@ VOICES = {
 
 class EdgeSynthesizer:
     """Voices are the service's (`zh-CN-XiaoxiaoNeural`), or a language (`zh`) for one that we chose."""
+
+    remote = True
+    version = "1"  # rises with VOICES, and when the service's own voices change
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
@@ -122,7 +130,7 @@ async def _receive(sentence: str, voice: str, rate: float, inbox: _Inbox) -> Non
     try:
         await _stream(sentence, voice, rate, inbox)
     except (aiohttp.ClientError, EdgeTTSException, OSError, TimeoutError) as error:
-        raise SpeechError(f"edge: {type(error).__name__}: {error}") from error
+        raise SpeechError(f"edge: {type(error).__name__}: {PASSING.sub('', str(error))}") from error
     except (ValueError, KeyError) as error:
         # edge-tts lets its parser's own errors through
         raise SpeechError(f"edge: an answer that cannot be read: {type(error).__name__}: {error}") from error
@@ -139,6 +147,7 @@ async def _stream(sentence: str, voice: str, rate: float, inbox: _Inbox) -> None
     )
     decoder, speech = Mp3Decoder(), Speech(AIR_HZ)
     received, spoken = 0, False
+    words: list[Mark] = []
     async for chunk in service.stream():
         samples, marks = SILENT, []
         if chunk["type"] == "audio":
@@ -146,11 +155,35 @@ async def _stream(sentence: str, voice: str, rate: float, inbox: _Inbox) -> None
             samples = decoder.feed(chunk["data"])
         else:
             marks = [_mark(chunk)]
+            words += marks
         spoken |= await inbox.put(speech.feed(samples, marks))
+    if spoken:
+        _check_end(sentence, words, received, service.state["cumulative_audio_bytes"])
     for piece in (speech.feed(decoder.end()), speech.end()):
         spoken |= await inbox.put(piece)
     if not spoken:
         raise SpeechError(f"edge: {received} bytes came, none of them sound")
+
+
+def _check_end(sentence: str, words: list[Mark], received: int, confirmed: int) -> None:
+    """SpeechError when the service went away before it had said all: edge-tts itself takes that for the end.
+
+    confirmed: bytes of sound in turns that the service ended itself, as edge-tts counts them.
+    """
+    if confirmed < received:
+        raise SpeechError(f"edge: the connection ended after {received} bytes, before the sentence did")
+    if not words:
+        return  # some voices tell none
+    seconds, last_s = received * 8 / MP3_BPS, (words[-1].at + words[-1].span) / AIR_HZ
+    if seconds < last_s - LATE_S:
+        raise SpeechError(f"edge: {seconds:.1f} s of sound, and its last word ends at {last_s:.1f} s")
+    at = 0
+    for word in words:
+        found = sentence.find(word.text, at)
+        at = found + len(word.text) if found >= 0 else at
+    unsaid = sum(char.isalnum() for char in sentence[at:])
+    if at and unsaid > max(UNSAID_CHARS, UNSAID_SHARE * len(sentence)):
+        raise SpeechError(f"edge: it stopped after {sentence[:at][-30:]!r}, {unsaid} characters before the end")
 
 
 def _mark(chunk: TTSChunk) -> Mark:

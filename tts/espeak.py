@@ -16,6 +16,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from importlib import metadata
 
 import espeakng_loader
 import numpy as np
@@ -88,6 +89,9 @@ class Heard:
 
 class EspeakSynthesizer:
     """Voices are languages (`en`, `zh`), espeak's own names (`en-us+f3`) or names of others, by language."""
+
+    remote = False
+    version = f"1 {metadata.version('espeakng-loader')}"
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="espeak")

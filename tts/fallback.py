@@ -1,55 +1,79 @@
-"""A chain of voices: the first healthy one speaks, the next one when it fails.
+"""A chain of voices: the first one that is kept or well speaks, the next one when it fails.
 
-In: a sentence as viewers see it. Out: pieces with the same properties whoever speaks: no silence at the
-ends, faded, WORD marks that carry the shown words. A provider that failed rests; when its rest is
-over it is tried in the background first, so that no sentence waits for one that is still broken. What
-has nothing to say (only punctuation or emoji) is MessageError: no voice could say it.
+In: a sentence as viewers see it. Out: pieces with the same properties whoever speaks: no silence at the ends, faded,
+equally loud, WORD marks that carry the shown words. What was spoken whole is kept on disk and needs no provider the
+next time. A provider that failed rests; then it is tried in the background with words of our own, so that no sentence
+waits for one that is still broken, and no odd sentence decides whether it works. What has nothing to say (only
+punctuation or emoji) is MessageError: no voice could say it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 import msgspec
 import structlog
 
+from pipeline.arrays import Pcm
 from pipeline.clock import NS, Clock
-from pipeline.errors import MessageError, SpeechError, UnknownVoice
+from pipeline.errors import BrokeOff, MessageError, SpeechError, UnknownVoice, VoicesDown
 from pipeline.media import AIR_HZ, WORD
+from tts.breaker import REST_S, Breaker, Health
+from tts.cache import Kept, SpeechCache, key_of
+from tts.loudness import CERTAIN_S, Leveller, Levels
 from tts.pcm import Trimmer
 from tts.reading import Reading, ShownWords
+from tts.soundness import Soundness
 from tts.synthesizer import PROVIDERS, Piece, Synthesizer, Voice
 from tts.text import CHINESE, language_of, readable
 
-REST_S = 30.0  #: a provider that failed is left alone so long, and after each failed probe
 LEAVE_S = 0.5  #: for a provider to let go of a sentence; then it is left behind
 MAX_CHARS = 4000  #: of a sentence as it is read: 500 characters of signs come to no more
-LONGEST_S_PER_CHAR, LONGEST_S = 1.0, 10.0  #: a sentence may last their sum at rate 1: beyond, a provider babbles
-SHORTEST_S_PER_CHAR = 0.02  #: at rate 1, a third of the fastest speech: below, a provider broke off
+SAME_GAIN_DB = 0.5  #: a kept sentence this near to its voice's gain is taken as it is
+PROBES = {"zh": "一二三。"}  #: what a resting provider must say; nobody hears it
+PROBE = "One two three."
 
 log = structlog.get_logger()
 
 
 @dataclass(slots=True)
 class Provider:
-    name: str
     synthesizer: Synthesizer
-    rests_until_ns: int | None = None  # None: healthy
-    last_reason: str = ""  # told once, not at every sentence
+    health: Health
+    asked: Voice | None = None  # when it failed; a probe asks for the same
     probe: asyncio.Task[None] | None = None
 
+    @property
+    def name(self) -> str:
+        return self.health.name
 
-def make_chain(names: Sequence[str], timeout_s: float, clock: Clock) -> Chain:
-    """A chain of providers named in tts.synthesizer.PROVIDERS."""
-    return Chain([(name, _made(name)) for name in names], timeout_s, clock)
+
+def make_chain(
+    names: Sequence[str],
+    timeout_s: float,
+    clock: Clock,
+    directory: Path | None = None,
+    cache_bytes: int = 0,
+    rest_s: float = REST_S,
+) -> Chain:
+    """A chain of providers named in tts.synthesizer.PROVIDERS. directory: what outlives the process; None: nothing."""
+    providers = [(name, _made(name)) for name in names]
+    cache = SpeechCache(directory or Path(), cache_bytes if directory else 0)
+    levels = Levels(directory / "loudness.json" if directory else None)
+    cache.open()
+    levels.open()
+    return Chain(providers, timeout_s, clock, cache, levels, rest_s)
 
 
 class Chain:
-    """The voice of the show. Lives on the director's event loop.
+    """The voice of the show (tts.synthesizer.Voices). Lives on the director's event loop.
 
     timeout_s: the longest wait for the first piece of a sentence, and for each next one.
     """
@@ -59,84 +83,152 @@ class Chain:
         providers: Sequence[tuple[str, Synthesizer]],
         timeout_s: float,
         clock: Clock,
+        cache: SpeechCache,
+        levels: Levels,
         rest_s: float = REST_S,
     ) -> None:
-        self._providers = [Provider(name, synthesizer) for name, synthesizer in providers]
-        self._timeout_s, self._rest_s, self._clock = timeout_s, rest_s, clock
+        self._breaker = Breaker([name for name, _ in providers], clock, rest_s)
+        self._providers = [Provider(one, health) for (_, one), health in zip(providers, self._breaker.all, strict=True)]
+        self._timeout_s, self._clock = timeout_s, clock
+        self._cache, self._levels = cache, levels
         self._spoke_last = 0  # place in the chain
+        self._learning: set[asyncio.Task[None]] = set()
+
+    @property
+    def works(self) -> bool:
+        return self._breaker.works
+
+    @property
+    def remote(self) -> bool:
+        return self._providers[0].synthesizer.remote
+
+    def states(self) -> dict[str, str]:
+        return {one.name: "well" if one.well else "resting" for one in self._breaker.all}
+
+    def can_say(self, sentence: str, voice: Voice) -> bool:
+        return self.works or any(key in self._cache for key in self._keys(sentence, voice))
+
+    def keeps(self, sentence: str, voice: Voice) -> bool:
+        return any(key in self._cache for key in self._keys(sentence, voice)[:1])
+
+    def pin(self, sentence: str, voice: Voice) -> bool:
+        kept = next((key for key in self._keys(sentence, voice) if key in self._cache), None)
+        return kept is not None and self._cache.pin(kept)
+
+    def tick(self) -> None:
+        """Try the providers whose rest is over."""
+        for provider in self._providers:
+            if self._breaker.rested(provider.health) and provider.probe is None and provider.asked is not None:
+                provider.probe = asyncio.create_task(self._probe(provider, provider.asked), name="voice-probe")
 
     async def speak(self, sentence: str, voice: Voice) -> AsyncGenerator[Piece, None]:
-        """The pieces of one sentence.
-
-        MessageError when there is nothing to say. SpeechError when no provider delivered (naming each
-        one's reason), or when one failed midway: said again from its start, the next one speaks it.
-        """
+        """The pieces of one sentence, as tts.synthesizer.Voices says."""
         reading, voice = prepared(sentence, voice)
-        reasons: list[str] = []
-        for provider in self._in_order(reading, voice):
+        tried: list[tuple[Provider, SpeechError]] = []
+        proven = False
+        for provider in self._providers:
+            key = _key(provider, reading, voice)
+            if (kept := await self._cache.get(key)) is not None:
+                words = ShownWords(reading)
+                for piece in self._levelled(kept, _level(provider, voice)):
+                    yield _as_shown(piece, words)
+                return
+            health = provider.health
+            if not health.well:
+                continue
             words, begun = ShownWords(reading), False
+            was_proven, setbacks = health.proven, health.setbacks
             try:
-                async with aclosing(self._checked(provider, reading, voice)) as pieces:
+                async with aclosing(self._spoken(provider, reading, voice, key)) as pieces:
                     async for piece in pieces:
                         if not begun:
                             self._speaks(provider)
                         begun = True
                         yield _as_shown(piece, words)
+                self._breaker.worked(health, setbacks)
                 return
             except SpeechError as error:
-                self._failed(provider, error)
+                if not isinstance(error, UnknownVoice):
+                    provider.asked = voice
+                self._breaker.failed(health, error, setbacks)
                 if begun:
-                    raise SpeechError(f"{provider.name} broke off: {error}") from error
-                reasons.append(f"{provider.name}: {error}")
-        raise SpeechError(f"no voice works: {'; '.join(reasons)}")
+                    raise BrokeOff(f"{provider.name} broke off: {error}") from error
+                tried.append((provider, error))
+                proven |= was_proven
+        raise self._nobody(tried, proven)
 
     async def close(self) -> None:
         """Ends probes and providers."""
-        probes = [provider.probe for provider in self._providers if provider.probe]
-        for probe in probes:
-            probe.cancel()
-        if probes:
-            await asyncio.wait(probes, timeout=LEAVE_S)
+        tasks = [provider.probe for provider in self._providers if provider.probe] + list(self._learning)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=LEAVE_S)
         for provider in self._providers:
             await provider.synthesizer.close()
+        await self._cache.close()
 
-    def _in_order(self, reading: Reading, voice: Voice) -> list[Provider]:
-        """The healthy ones, then, since silence is worse than a try, the resting ones."""
-        for provider in self._providers[:-1]:  # the last one is asked when all others fail, rested or not
-            rested = provider.rests_until_ns is not None and self._clock.now_ns() >= provider.rests_until_ns
-            if rested and provider.probe is None and any(other.rests_until_ns is None for other in self._providers):
-                provider.probe = asyncio.create_task(self._probe(provider, reading, voice), name="voice-probe")
-        return sorted(self._providers, key=lambda provider: provider.rests_until_ns is not None)
+    # ── one sentence of one provider ─────────────────────────────────────────────────────────────
 
-    async def _probe(self, provider: Provider, reading: Reading, voice: Voice) -> None:
-        """Whether a rested provider can say this sentence; nobody hears it."""
-        try:
-            async with aclosing(self._checked(provider, reading, voice)) as pieces:
-                async for _ in pieces:
-                    pass
-            self._recovered(provider)
-        except SpeechError as error:
-            self._failed(provider, error)
-        finally:
-            provider.probe = None
+    async def _spoken(
+        self, provider: Provider, reading: Reading, voice: Voice, key: str
+    ) -> AsyncGenerator[Piece, None]:
+        """Levelled pieces, each in time; a sentence that came whole is kept, and its loudness learnt."""
+        raw: list[Piece] = []
+        made: list[Piece] = []
+        gain_db, level = 0.0, _level(provider, voice)
+        leveller: Leveller | None = None
+        least = 0 if self._levels.is_certain(level) else int(CERTAIN_S * AIR_HZ)
+        async with aclosing(_gathered(self._checked(provider, reading, voice), least)) as batches:
+            async for batch in batches:
+                raw += batch
+                if leveller is None:
+                    gain_db = await self._gain(level, raw)
+                    leveller = Leveller(gain_db)
+                for piece in filter(None, map(leveller.feed, batch)):
+                    made.append(piece)
+                    yield piece
+        if leveller is not None and (last := leveller.end()):
+            made.append(last)
+            yield last
+        self._cache.put(key, made, gain_db)
+        self._learn(self._levels.learn(level, _airs(raw)))
+
+    async def _gain(self, level: str, raw: Sequence[Piece]) -> float:
+        known = self._levels.gain_db(level) if self._levels.is_certain(level) else None
+        return await self._levels.preview(level, _airs(raw)) if known is None else known
+
+    def _levelled(self, kept: Kept, level: str) -> list[Piece]:
+        """A kept sentence, at the gain that its voice has by now."""
+        gain_db = self._levels.gain_db(level)
+        if gain_db is None or abs(gain_db - kept.gain_db) <= SAME_GAIN_DB:
+            return [kept.piece]
+        leveller = Leveller(gain_db - kept.gain_db)
+        return [piece for piece in (leveller.feed(kept.piece), leveller.end()) if piece]
 
     async def _checked(self, provider: Provider, reading: Reading, voice: Voice) -> AsyncGenerator[Piece, None]:
-        """Trimmed pieces, each in time; SpeechError when late, silent, or of a length no speech has."""
-        trimmer, samples = Trimmer(), 0
-        longest, shortest = plausible_samples(reading.text, voice.rate)
+        """Trimmed pieces, each in time; SpeechError when late, silent, noise, or of a length no speech has.
+
+        The first ones are held until there is enough to judge by.
+        """
+        trimmer, soundness = Trimmer(), Soundness(reading.text, voice.rate, self._timeout_s)
+        held: list[Piece] = []
+        begun_ns = self._clock.now_ns()
         pieces = provider.synthesizer.speak(reading.text, voice)
         try:
             while True:
                 piece, last = await self._next(pieces, trimmer)
                 if piece:
-                    samples += len(piece.air)
-                    if samples > longest:
-                        raise SpeechError(f"{samples / AIR_HZ:.1f} s for {len(reading.text)} characters: too long")
-                    yield piece
+                    soundness.take(piece, (self._clock.now_ns() - begun_ns) / NS)
+                    held.append(piece)
                 if last:
-                    break
-            if samples < shortest:
-                raise SpeechError(f"{samples / AIR_HZ:.2f} s for {len(reading.text)} characters: too short or silent")
+                    soundness.end()
+                if last or soundness.judged:
+                    for one in held:
+                        yield one
+                    held = []
+                if last:
+                    return
         finally:
             await _left(pieces)
 
@@ -151,26 +243,55 @@ class Chain:
             raise SpeechError(f"nothing to hear for {self._timeout_s} s") from error
         return trimmer.end(), True
 
+    def _learn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name="voice-loudness")
+        self._learning.add(task)
+        task.add_done_callback(self._learning.discard)
+
+    # ── who speaks ───────────────────────────────────────────────────────────────────────────────
+
+    async def _probe(self, provider: Provider, voice: Voice) -> None:
+        """Whether a rested provider can speak at all."""
+        setbacks, language = provider.health.setbacks, language_of("", voice.name)
+        reading = readable(PROBES.get(language, PROBE), language)
+        try:
+            async with aclosing(self._checked(provider, reading, voice)) as pieces:
+                async for _ in pieces:
+                    pass
+            self._breaker.worked(provider.health, setbacks)
+        except SpeechError as error:
+            self._breaker.failed(provider.health, error, setbacks)
+        finally:
+            provider.probe = None
+
     def _speaks(self, provider: Provider) -> None:
         place = self._providers.index(provider)
         if place > self._spoke_last:
             log.warning("voice.fell_back", name=provider.name, instead_of=self._providers[self._spoke_last].name)
         self._spoke_last = place
-        if provider.rests_until_ns is not None:
-            self._recovered(provider)
 
-    def _failed(self, provider: Provider, error: SpeechError) -> None:
-        if str(error) != provider.last_reason:
-            log.warning("voice.failed", name=provider.name, reason=str(error))
-        provider.last_reason = str(error)
-        if not isinstance(error, UnknownVoice):  # the provider is well, it only lacks this voice
-            provider.rests_until_ns = self._clock.now_ns() + int(self._rest_s * NS)
+    def _nobody(self, tried: Sequence[tuple[Provider, SpeechError]], proven: bool) -> SpeechError:
+        """Why a sentence was not said: nobody has its voice, nobody works, or it is at fault itself."""
+        resting = [provider for provider in self._providers if provider not in [one for one, _ in tried]]
+        reasons = [f"{provider.name}: {error}" for provider, error in tried]
+        reasons += [f"{provider.name} rests: {provider.health.last_reason}" for provider in resting]
+        text = f"no voice works: {'; '.join(reasons)}"
+        if not resting and all(isinstance(error, UnknownVoice) for _, error in tried):
+            return UnknownVoice(text)
+        return SpeechError(text) if proven else VoicesDown(text)
 
-    def _recovered(self, provider: Provider) -> None:
-        log.info("voice.recovered", name=provider.name)
-        provider.rests_until_ns, provider.last_reason = None, ""
+    # ── what is kept ─────────────────────────────────────────────────────────────────────────────
+
+    def _keys(self, sentence: str, voice: Voice) -> list[str]:
+        """Of the sentence by each provider, best first; none when there is nothing to say."""
+        try:
+            reading, voice = prepared(sentence, voice)
+        except MessageError:
+            return []
+        return [_key(provider, reading, voice) for provider in self._providers]
 
 
+@lru_cache(maxsize=1024)  # a millisecond each, and asked for again whenever somebody looks what is kept
 def prepared(sentence: str, voice: Voice) -> tuple[Reading, Voice]:
     """How a sentence is read, and by which voice: Hanzi need a Chinese one, whatever the room speaks."""
     language = language_of(sentence, voice.name)
@@ -184,11 +305,17 @@ def prepared(sentence: str, voice: Voice) -> tuple[Reading, Voice]:
     return reading, voice
 
 
-def plausible_samples(text: str, rate: float) -> tuple[int, int]:
-    """(longest, shortest) that speech of a text can be, in 48 kHz samples."""
-    said = sum(char.isalnum() for char in text)
-    longest = (LONGEST_S + LONGEST_S_PER_CHAR * len(text)) / rate
-    return int(longest * AIR_HZ), max(1, int(SHORTEST_S_PER_CHAR * said / rate * AIR_HZ))
+def _key(provider: Provider, reading: Reading, voice: Voice) -> str:
+    return key_of(provider.name, provider.synthesizer.version, voice.name, voice.rate, reading.text)
+
+
+def _level(provider: Provider, voice: Voice) -> str:
+    """What loudness is measured for."""
+    return f"{provider.name}/{voice.name}"
+
+
+def _airs(pieces: Sequence[Piece]) -> list[Pcm]:
+    return [piece.air for piece in pieces]
 
 
 def _as_shown(piece: Piece, words: ShownWords) -> Piece:
@@ -196,6 +323,21 @@ def _as_shown(piece: Piece, words: ShownWords) -> Piece:
     told = [(mark, words.shown(mark.text) if mark.kind == WORD else mark.text) for mark in piece.marks]
     marks = tuple(msgspec.structs.replace(mark, text=text) for mark, text in told if text)
     return Piece(piece.air, piece.drive, marks)
+
+
+async def _gathered(pieces: AsyncGenerator[Piece, None], least: int) -> AsyncGenerator[list[Piece], None]:
+    """The first ones together, once they are so many samples or all there are; then each by itself."""
+    held: list[Piece] = []
+    samples = 0
+    async with aclosing(pieces):
+        async for piece in pieces:
+            held.append(piece)
+            samples += len(piece.air)
+            if samples >= least:
+                yield held
+                held = []
+    if held:
+        yield held
 
 
 async def _left(pieces: AsyncIterator[Piece]) -> None:

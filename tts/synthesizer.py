@@ -43,10 +43,53 @@ class Piece:
 
 
 class Synthesizer(Protocol):
-    """A voice provider. Called on the director's event loop; it never blocks it for more than 20 ms."""
+    """A voice provider. Called on the director's event loop; it never blocks it for more than 20 ms.
+
+    version: sound made by another one is not taken for this one's. remote: it needs the network.
+    """
+
+    version: str
+    remote: bool
 
     def speak(self, sentence: str, voice: Voice) -> AsyncIterator[Piece]:
         """Speak one sentence; SpeechError when it cannot, UnknownVoice when it has no such voice."""
 
     async def close(self) -> None:
         """Give back connections and threads."""
+
+
+class Voices(Protocol):
+    """Several providers as one voice. Called on the director's event loop."""
+
+    @property
+    def works(self) -> bool:
+        """Whether a provider is well; while none is, only what is kept can be said."""
+
+    @property
+    def remote(self) -> bool:
+        """Whether its best provider needs the network, so that having speech beforehand is worth the disk."""
+
+    def states(self) -> dict[str, str]:
+        """Each provider, best first: well | resting; for the status."""
+
+    def tick(self) -> None:
+        """Look whether resting providers are due to be tried; called at least each second."""
+
+    def speak(self, sentence: str, voice: Voice) -> AsyncIterator[Piece]:
+        """Speak one sentence.
+
+        MessageError when there is nothing to say in it, UnknownVoice when nobody has the voice, VoicesDown when no
+        provider works, BrokeOff when one failed midway, SpeechError when the sentence seems to be at fault.
+        """
+
+    def can_say(self, sentence: str, voice: Voice) -> bool:
+        """Whether asking makes sense now: it is kept, or a provider is well."""
+
+    def keeps(self, sentence: str, voice: Voice) -> bool:
+        """Whether the best provider's sound of it is kept."""
+
+    def pin(self, sentence: str, voice: Voice) -> bool:
+        """Never give up what is kept of it; false when nothing is kept, or there is no room for more of that."""
+
+    async def close(self) -> None:
+        """Give back connections, threads and files."""

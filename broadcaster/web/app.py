@@ -1,23 +1,35 @@
-"""The control API: how the room is, and words pushed by HTTP.
+"""The page and the control API: how the room is, its live picture, and words pushed by HTTP.
 
-In: requests of this machine. Out: JSON, also for errors. Words go through Redis as anyone else's do, so that they
-survive us. It decides nothing and holds no state; who may ask at all is decided in broadcaster.web.door.
+In: requests that the door let in. Out: the page's files, FLV, server-sent events, and JSON, also for errors. Words go
+through Redis as anyone else's do, so that they survive us. It decides nothing and holds no state; who may ask at all is
+decided in broadcaster.web.door.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import FileResponse, JSONResponse, Response
+from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, ConfigDict
+from starlette.types import Scope
 
 from broadcaster.utterance import check
+from broadcaster.web.news import News
+from broadcaster.web.picture import NoPicture, open_picture
+from broadcaster.web.stream import Seats, Stream
+from pipeline.clock import Clock
 from pipeline.errors import MessageError, RedisDown
+
+STATIC = Path(__file__).parent / "static"
+VIEWERS_MAX = 16  # each costs a connection to the preview pusher; an audience belongs on a platform
+LISTENERS_MAX = 32
 
 log = structlog.get_logger()
 
@@ -27,6 +39,9 @@ class Desk(Protocol):
 
     def status(self) -> dict[str, Any]:
         """How everything is."""
+
+    def overview(self) -> dict[str, Any]:
+        """What the page shows."""
 
     def unready(self) -> list[str]:
         """Why the room is not ready; empty when it is."""
@@ -49,9 +64,61 @@ class Say(BaseModel):
     voice: str | None = None
 
 
-def make_app(desk: Desk) -> FastAPI:
+def make_app(desk: Desk, runtime_dir: Path, clock: Clock) -> FastAPI:
+    """`runtime_dir`: where the preview pusher's socket is."""
     app = FastAPI(title="broadcaster", docs_url=None, redoc_url=None)  # their pages load code from elsewhere
+    _serve_page(app, desk, runtime_dir, clock)
+    _serve_api(app, desk)
 
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+        return JSONResponse({"error": "; ".join(_explain(one) for one in error.errors())}, 422)
+
+    return app
+
+
+class Fresh(StaticFiles):
+    """Files that a browser asks about each time, so that page and script are always of one version."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        answer = await super().get_response(path, scope)
+        answer.headers["cache-control"] = "no-cache"
+        return answer
+
+
+def _serve_page(app: FastAPI, desk: Desk, runtime_dir: Path, clock: Clock) -> None:
+    app.mount("/static", Fresh(directory=STATIC))
+    viewers, listeners = Seats(VIEWERS_MAX), Seats(LISTENERS_MAX)
+    news = News(desk.overview, clock)
+
+    @app.get("/")
+    async def page() -> FileResponse:
+        return FileResponse(STATIC / "page.html", headers={"cache-control": "no-cache"})
+
+    @app.get("/live.flv")
+    async def live() -> Response:
+        if not viewers.take():
+            return JSONResponse({"error": f"{VIEWERS_MAX} are watching already"}, 503)
+        try:
+            picture = await open_picture(runtime_dir)
+        except NoPicture as error:
+            viewers.leave()
+            return JSONResponse({"error": f"there is no live picture: {error}"}, 503)
+
+        def close() -> None:
+            picture.close()
+            viewers.leave()
+
+        return Stream(picture.flv(), "video/x-flv", close)
+
+    @app.get("/events")
+    async def events() -> Response:
+        if not listeners.take():
+            return JSONResponse({"error": f"{LISTENERS_MAX} are listening already"}, 503)
+        return Stream(news.events(), "text/event-stream", listeners.leave)
+
+
+def _serve_api(app: FastAPI, desk: Desk) -> None:
     @app.get("/healthz")
     async def healthz() -> dict[str, str]:
         return {"status": "alive"}
@@ -79,12 +146,6 @@ def make_app(desk: Desk) -> FastAPI:
             log.warning("say.refused", reason=str(error))
             return JSONResponse({"error": "the message queue does not answer; try again"}, 503)
         return JSONResponse({"id": identity}, 202)
-
-    @app.exception_handler(RequestValidationError)
-    async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
-        return JSONResponse({"error": "; ".join(_explain(one) for one in error.errors())}, 422)
-
-    return app
 
 
 def _explain(error: Any) -> str:

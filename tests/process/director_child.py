@@ -22,6 +22,25 @@ SAMPLES_PER_CHAR = 1_440  # 30 ms
 
 
 class ToneVoice:
+    """tts.synthesizer.Voices; it keeps nothing."""
+
+    works, remote = True, False
+
+    def tick(self) -> None:
+        pass
+
+    def states(self) -> dict[str, str]:
+        return {}
+
+    def can_say(self, sentence: str, voice: Voice) -> bool:
+        return True
+
+    def keeps(self, sentence: str, voice: Voice) -> bool:
+        return False
+
+    def pin(self, sentence: str, voice: Voice) -> bool:
+        return False
+
     async def speak(self, sentence: str, voice: Voice) -> AsyncIterator[Piece]:
         if "unspeakable" in sentence:
             raise SpeechError("it cannot be said")

@@ -27,6 +27,7 @@ from pipeline.media import SENTENCE, SENTENCE_END, UTTERANCE, UTTERANCE_END, Mar
 from pipeline.wire import AudioChunk, Beat, Cut, Drain, Message, Report, Spec, SpeechDemand, Status, decode
 
 ROOT = Path(__file__).parents[2]
+CHILD = "tests/process/director_child.py"
 HOP = 9_600  # 200 ms
 AHEAD = 4_800
 AIR_S = 0.015  # how long a hop is on air here
@@ -45,11 +46,15 @@ class RedisServer:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> redis.Redis:
-        options = f"--port 0 --unixsocket {self._directory}/redis.sock --appendonly yes --dir {self._directory}"
-        self.process = subprocess.Popen([self._program, *options.split()], stdout=subprocess.DEVNULL)
+        self.launch()
         client = redis.Redis.from_url(self.url, protocol=2)
         wait_for(lambda: _answers(client), what="redis")
         return client
+
+    def launch(self, *more: str) -> None:
+        """Start it with further options, and do not wait."""
+        options = f"--port 0 --unixsocket {self._directory}/redis.sock --appendonly yes --dir {self._directory}"
+        self.process = subprocess.Popen([self._program, *options.split(), *more], stdout=subprocess.DEVNULL)
 
     def kill(self) -> None:
         assert self.process is not None
@@ -61,7 +66,7 @@ class RedisServer:
 class Floor:
     def __init__(self, directory: Path, queue: redis.Redis, url: str, **spec: Any) -> None:
         self.directory = directory
-        self.redis = queue
+        self.redis: Any = queue
         self.spec = {
             "room": "t",
             "runtime_dir": str(directory),
@@ -92,6 +97,7 @@ class Floor:
         self.answered_s = 0.0
         # playout
         self.playing = True
+        self.air_s = AIR_S
         self.buffer: list[tuple[AudioChunk, Pcm]] = []
         self.open: tuple[str, int] | None = None
         self.aired_s = 0.0
@@ -105,11 +111,13 @@ class Floor:
 
     # ── processes ────────────────────────────────────────────────────────────────────────────────
 
-    def start(self, program: str = "tests/process/director_child.py") -> None:
+    def start(self, *program: str) -> None:
+        """A director with a voice that needs no library, or another program."""
         line, theirs = Lifeline.pair()
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, *(program or (CHILD,))]
         self.process = subprocess.Popen(
-            [sys.executable, program], stdin=theirs.fileno(), cwd=ROOT, env=environment, start_new_session=True
+            command, stdin=theirs.fileno(), cwd=ROOT, env=environment, start_new_session=True
         )
         theirs.close()
         line.send(Spec(child="director", kind="director", spec=self.spec))
@@ -143,7 +151,7 @@ class Floor:
     # ── the room ─────────────────────────────────────────────────────────────────────────────────
 
     def say(self, text: str, **fields: str) -> str:
-        return self.redis.xadd("broadcaster:t:say", {"text": text, **fields}).decode()
+        return str(self.redis.xadd("broadcaster:t:say", {"text": text, **fields}).decode())
 
     def step(self) -> None:
         """A few milliseconds of the room."""
@@ -151,7 +159,7 @@ class Floor:
         self._hear_speech()
         self._ask()
         now = time.monotonic()
-        if self.playing and now >= self.aired_s + AIR_S:
+        if self.playing and now >= self.aired_s + self.air_s:
             self.aired_s = now
             self._play()
         if self.line is not None:

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from pipeline.lifeline import Lifeline, LineClosed
-from pipeline.wire import Drain, Status
+from pipeline.wire import Drain, Panic, Retarget, Status
 
 
 def main() -> int:
@@ -21,7 +21,9 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     line = Lifeline.of_child()
     name = line.spec().child
-    beats = 0
+    if behaviour == "crash":
+        return 1
+    beats, source = 0, "live"
     while True:
         select.select([line], [], [], 0.05)
         try:
@@ -33,16 +35,28 @@ def main() -> int:
                 part = directory / f"status.{os.getpid()}"
                 part.write_text(json.dumps(message.facts))
                 part.replace(directory / "status.json")
+            if isinstance(message, Panic):
+                source = "slate" if message.on else "live"
+                _note(directory, f"{name} panic {message.on} {message.text}")
+            if isinstance(message, Retarget):
+                _note(directory, f"{name} retarget {','.join(message.outputs)} {message.ack}")
             if isinstance(message, Drain):
                 with (directory / "drained").open("a") as file:
                     file.write(f"{name}\n")
                 if behaviour != "stubborn":
                     return 0
         beats += 1
-        line.beat("ready", encoded=min(beats, 5) if behaviour == "starve" else beats)
+        encoded = min(beats, 5) if behaviour == "starve" else beats
+        lease = {"lease": (directory / "lease").read_text()} if (directory / "lease").exists() else {}
+        line.beat("ready", encoded=encoded, source=source, **lease)
         if behaviour == "hang" and not (directory / "hung").exists():
             (directory / "hung").touch()
             time.sleep(3600)
+
+
+def _note(directory: Path, text: str) -> None:
+    with (directory / "orders").open("a") as file:
+        file.write(f"{text}\n")
 
 
 if __name__ == "__main__":

@@ -58,3 +58,41 @@ def test_a_second_demo_touches_nothing_of_the_first(tmp_path: Path) -> None:
         done = command("demo", "--seconds", "5", "--out", str(tmp_path))
     assert done.returncode == 2 and "another demo is on air" in done.stderr
     assert recording.read_bytes() == b"the first one's"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("run",), "Missing argument 'config'"),
+        (("say", "x", "--laen", "live"), "No such option: --laen"),
+        (("pancake",), "No such command 'pancake'"),
+        (("panic", "Back soon", "--off"), "with --off there is none"),
+        (("panic", "x" * 121), "up to 120 characters"),
+    ],
+)
+def test_what_is_typed_wrong_is_an_error_like_any_other(arguments: tuple[str, ...], words: str) -> None:
+    done = command(*arguments)
+    assert done.returncode == 2 and done.stderr.startswith("error: ") and words in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_orders_to_a_room_that_is_not_on_air_are_refused(config: str) -> None:
+    for order in ("panic", "reload"):
+        done = command(order, "--config", config)
+        assert done.returncode == 2 and "room shop is not on air" in done.stderr
+
+
+def test_a_check_names_the_key_of_every_file_that_is_not_there(tmp_path: Path) -> None:
+    path = tmp_path / "shop.yaml"
+    tree = {
+        "room": "shop",
+        "state_dir": "/proc/no/var",
+        "avatar": {"image": "/no/host.png"},
+        "script": {"file": "/no/shop.md"},
+        "outputs": [{"name": "archive", "url": "file:/proc/no/a.mp4"}],
+    }
+    path.write_text(yaml.safe_dump(tree))
+    done = command("config", "check", str(path))
+    assert done.returncode == 2
+    for key in ("avatar.image", "script.file", "state_dir", "outputs.archive.url"):
+        assert f"{path}: {key}: " in done.stderr

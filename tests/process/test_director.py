@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import redis
 
+from broadcaster.client import Client
 from tests.conftest import need
 from tests.process.director_floor import Floor, RedisServer, free_port
 
@@ -70,7 +71,11 @@ def test_words_pushed_to_redis_are_heard_acknowledged_and_told(open_floor: Open,
     assert floor.texts == ["Hello there.", "How are you?"]
     assert floor.pending() == 0 and queue.exists(f"broadcaster:t:done:{stream_id}")
     names = [fields[b"event"].decode() for _, fields in queue.xrange("broadcaster:t:events")]
-    assert names == [f"utterance.{what}" for what in ("accepted", "synthesised", "started", "aired")]
+    assert (names[0], names[-1]) == ("utterance.accepted", "utterance.aired")
+    assert sorted(names[1:-1]) == [
+        "utterance.started",
+        "utterance.synthesised",
+    ]  # on air before it is whole
     begun = floor.events("utterance.started")[0]
     assert (begun["id"], begun["lane"]) == (stream_id, "command")
     assert int(begun["sample"]) == int(begun["frame"]) * 1920
@@ -114,6 +119,8 @@ def test_bad_messages_go_to_the_dead_letters_and_the_show_goes_on(open_floor: Op
         {"text": "   "},
         {"text": b"\xff\xfe\x00"},
         {"text": "x" * 1_000_000},
+        {"text": "x" * 3_000_000},
+        {f"field{number}": "x" for number in range(5_000)},
         {"text": "a", "lane": "vip"},
         {"text": "a", "mode": "soon"},
         {"text": "a", "ttl_s": "x"},
@@ -132,6 +139,51 @@ def test_bad_messages_go_to_the_dead_letters_and_the_show_goes_on(open_floor: Op
     assert all(len(value) <= 2_000 for fields in letters for value in fields.values())
     assert len(floor.events("utterance.dead_lettered")) == len(bad)
     floor.until(lambda: ("good", 0) in floor.heard)
+
+
+def test_a_flood_of_messages_is_refused_whole_and_a_person_behind_it_is_heard(
+    open_floor: Open, server: RedisServer, queue: redis.Redis
+) -> None:
+    floor = started(open_floor())
+    floor.playing = False
+    count = 3_000
+    with queue.pipeline(transaction=False) as pipe:
+        for number in range(count):
+            pipe.xadd(SAY, {"text": f"Message {number} is one of many.", "id": f"m{number}", "voice": "en"})
+        pipe.xadd(SAY, {"text": "of a lane of its own", "reason": "mine"})
+        pipe.execute()
+    floor.say("A person.", id="p", lane="live", mode="now")
+    floor.until(lambda: any(event["id"] == "p" for event in floor.events("utterance.accepted")))
+    floor.playing = True
+    floor.until(lambda: ("p", 0) in floor.heard)
+    refused = [event["id"] for event in floor.events("utterance.dead_lettered")]
+    assert 2_000 <= len(refused) <= 2_100
+    kept = {event["id"] for event in floor.events("utterance.accepted")} - {"p"}
+    said_of = kept | set(refused)
+    assert {f"m{number}" for number in range(count)} <= said_of  # each one was answered
+    client = Client("t", server.url)
+    letter = client.dead_letters(1)[0]
+    assert letter.fields["reason"] == "unknown field 'reason'; choose from " + letter.fields["reason"].split("from ")[1]
+    whole = next(one for one in client.dead_letters(None) if one.fields["id"] == refused[-2])
+    assert whole.message() == {"id": refused[-2], "text": whole.fields["text"], "voice": "en"}
+    client.close()
+
+
+def test_a_dead_letter_is_pushed_again_once_and_said(open_floor: Open, server: RedisServer, queue: redis.Redis) -> None:
+    floor = started(open_floor())
+    client = Client("t", server.url)
+    queue.xadd(SAY, {"text": "nuqneH", "voice": "klingon", "id": "k"})
+    queue.xadd(
+        "broadcaster:t:dead", {"reason": "full", "id": "f", "stream_id": "1-0", "text": "At last.", "lane": "live"}
+    )
+    floor.until(lambda: len(client.dead_letters(None)) == 2)
+    newest, first = client.dead_letters(None)
+    letter = first if first.fields["id"] == "f" else newest
+    assert client.push_again(letter) and client.push_again(letter) is None
+    floor.until(lambda: floor.events("utterance.aired"))
+    assert floor.heard == [("f", 0)] and floor.events("utterance.aired")[0]["lane"] == "live"
+    assert client.remove_dead(client.dead_letters(None)) == 1 and client.dead_letters(None) == []
+    client.close()
 
 
 def test_an_id_is_said_once(open_floor: Open, queue: redis.Redis) -> None:
@@ -354,6 +406,7 @@ def test_a_director_ends_when_its_supervisor_does(open_floor: Open) -> None:
     line.close()
     floor.until(lambda: process.poll() is not None, timeout_s=3)
     assert process.wait() == 1
+    assert not floor.redis.exists("broadcaster:t:lease")  # the next supervisor need not wait for its end
 
 
 def test_the_control_api_pushes_words_and_tells_how_things_are(open_floor: Open) -> None:

@@ -33,7 +33,10 @@ class FakePusher:
     def next(self) -> Headers | Tag | None:
         """The next message; None at the end of the line."""
         while not self._got:
-            data = self.socket.recv(65536)
+            try:
+                data = self.socket.recv(65536)
+            except ConnectionResetError:  # hung up before it had read what we said
+                data = b""
             if not data:
                 return None
             self._got += [m for m in map(decode_any, self._unframer.feed(data)) if isinstance(m, Headers | Tag)]
@@ -201,3 +204,63 @@ def test_closing_does_not_wait_longer_than_told(outputs: Outputs, short_dir: Pat
     outputs.close(0.3)
     assert 0.25 <= time.monotonic() - began < 1.5
     pusher.close()
+
+
+def test_the_preview_gets_everything_and_counts_for_nothing(short_dir: Path) -> None:
+    outputs = Outputs(short_dir, ["main"], RealClock(), uncounted=["preview"])
+    outputs.open()
+    outputs.start()
+    outputs.set_headers(HEADERS)
+    preview = FakePusher(short_dir, "preview")
+    outputs.publish(video(0, key=True))
+    outputs.publish(audio(20))
+    assert preview.take(3) == [HEADERS, video(0, key=True), audio(20)]
+    preview.say(20)
+    main = FakePusher(short_dir)
+    main.say(1, "connecting")
+    until(lambda: outputs.states()["main"].audio_ms == 1)
+    main.close()
+    assert list(outputs.states()) == ["main"]
+    assert outputs.none_live_for_s() > 0
+    began = time.monotonic()
+    outputs.close(5)  # a preview that does not read keeps nobody waiting
+    assert time.monotonic() - began < 3
+    preview.close()
+
+
+def test_outputs_come_and_go_while_on_air(outputs: Outputs, short_dir: Path) -> None:
+    outputs.set_headers(HEADERS)
+    main, other = FakePusher(short_dir), FakePusher(short_dir, "other")
+    for pusher in (main, other):
+        assert pusher.next() == HEADERS
+    other.say(500)
+    outputs.publish(video(0, key=True))
+    outputs.retarget(["main", "third"])
+    assert list(outputs.states()) == ["main", "third"]
+    assert other.take(2) == [video(0, key=True), None], "what waited, then the end"
+    outputs.publish(audio(20))
+    assert main.take(2) == [video(0, key=True), audio(20)]
+    third = FakePusher(short_dir, "third")
+    assert third.take(3) == [HEADERS, video(0, key=True), audio(20)]
+    refused = FakePusher(short_dir, "other")
+    assert refused.next() is None
+    outputs.retarget(["main", "third", "other"])
+    back = FakePusher(short_dir, "other")
+    assert back.take(3) == [HEADERS, video(0, key=True), audio(20)]
+    assert outputs.states()["other"].audio_ms == -1, "it begins anew"
+
+
+def test_what_an_earlier_playout_sent_is_told_and_does_not_count_as_ours(outputs: Outputs, short_dir: Path) -> None:
+    pusher = FakePusher(short_dir)
+    pusher.say(900_000)
+    until(lambda: outputs.states()["main"].told)
+    assert outputs.states()["main"].audio_ms == 900_000
+    outputs.set_headers(HEADERS)
+    assert outputs.states()["main"].audio_ms == -1
+    outputs.publish(audio(20))
+    late = FakePusher(short_dir, "other")
+    late.say(900_000)
+    until(lambda: outputs.states()["other"].told)
+    assert outputs.states()["other"].audio_ms == -1, "nobody published that"
+    late.say(20)
+    until(lambda: outputs.states()["other"].audio_ms == 20)

@@ -36,6 +36,7 @@ from pipeline.wire import (
     Panic,
     PusherHello,
     Report,
+    Retarget,
     Segment,
     Sent,
     Spec,
@@ -140,11 +141,14 @@ class Pusher(threading.Thread):
         self.tags: list[Tag] = []
         self.came_s: list[float] = []
         self.ended = False
+        self.sent_before_ms = -1  # of an earlier playout
+        self.mute = False  # it goes on sending and says nothing
 
     def run(self) -> None:
         line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         line.connect(str(self.directory / link.TAGS))
         line.sendall(framed(PusherHello(self.output, os.getpid())))
+        line.sendall(framed(Sent(audio_ms=self.sent_before_ms, state="live", connects=1)))
         unframer = Unframer()
         while data := line.recv(1 << 18):
             for raw in unframer.feed(data):
@@ -154,7 +158,7 @@ class Pusher(threading.Thread):
                 elif isinstance(message, Tag):
                     self.tags.append(message)
                     self.came_s.append(time.monotonic())
-                    if message.kind == 8:
+                    if message.kind == 8 and not self.mute:
                         line.sendall(framed(Sent(audio_ms=message.ms, state="live", connects=1)))
         line.close()
         self.ended = True
@@ -186,7 +190,7 @@ class Studio:
         return next((one for one in self.reports if (one.what, one.utterance) == (what, utterance)), None)
 
 
-def start(directory: Path) -> tuple[Lifeline, subprocess.Popen[bytes]]:
+def start(directory: Path, order: Panic | None = None) -> tuple[Lifeline, subprocess.Popen[bytes]]:
     line, theirs = Lifeline.pair()
     command = [sys.executable, "-m", "broadcaster.child", "playout", "playout"]
     process = subprocess.Popen(command, stdin=theirs.fileno(), stderr=(directory / "log").open("ab"))
@@ -207,6 +211,8 @@ def start(directory: Path) -> tuple[Lifeline, subprocess.Popen[bytes]]:
         "engines": ["pattern"],
     }
     line.send(Spec("playout", "playout", section))
+    if order is not None:
+        line.send(order)
     return line, process
 
 
@@ -448,3 +454,96 @@ def test_a_supervisor_that_is_gone_ends_playout(studio: Studio) -> None:
     until("on air", lambda: studio.facts.get("encoded"))
     studio.line.close()
     assert studio.process.wait(3) == 1
+
+
+def test_a_sentence_sent_but_not_reported_when_playout_is_killed_is_reported_by_the_next(
+    studio: Studio, hold: Path
+) -> None:
+    engine = Engine(studio.directory, incarnation=1, hold=hold)
+    engine.start()
+    until("live", lambda: studio.facts.get("source") == "live")
+    studio.pusher.mute = True
+    engine.say = [
+        [Mark(0, UTTERANCE, "u1"), Mark(0, SENTENCE, "u1", 0, "Hello", span=5000)],
+        [Mark(500, SENTENCE_END, "u1", 0), Mark(500, UTTERANCE_END, "u1", 0)],
+    ]
+    started = until("u1 is spoken", lambda: studio.report("started", "u1"))
+    end_ms = (started.sample + HOP * AIR_SAMPLES + 500) // 48
+    until("its last tag was sent", lambda: studio.pusher.tags[-1].ms > end_ms + 40)
+    assert studio.report("aired", "u1") is None
+    studio.process.kill()
+    studio.process.wait()
+    sent_ms = max(tag.ms for tag in studio.pusher.tags if tag.kind == 8)
+
+    studio.line.close()
+    studio.line, studio.process = start(studio.directory)
+    until("the socket of the tags", lambda: _listens(studio.directory / link.TAGS))
+    studio.pusher = Pusher(studio.directory)
+    studio.pusher.sent_before_ms = sent_ms
+    studio.pusher.start()
+    until("the next one began", lambda: studio.report("opened", "") and studio.reports[-1].what == "opened")
+    assert [one.what for one in studio.reports][-3:] == ["sentence_aired", "aired", "opened"]
+    pictures, _, _ = decoded_when(studio.pusher, 12)
+    lumas = [float(picture[HEIGHT // 3 : HEIGHT // 2].mean()) for _, picture in pictures]
+    assert min(lumas) > LIVE_Y - 20, "no slate between the picture that stood still and hold or live"
+    engine.stop()
+
+
+def test_a_panic_shows_its_words_and_outlives_playout(studio: Studio, hold: Path) -> None:
+    engine = Engine(studio.directory, incarnation=1, hold=hold)
+    engine.start()
+    until("live", lambda: studio.facts.get("source") == "live")
+    studio.line.send(Panic(on=True, text="Back in five minutes"))
+    until("slate", lambda: studio.facts["source"] == "slate", 1.0)
+    seen = len(studio.pusher.tags)
+    until("half a second of it", lambda: len(studio.pusher.tags) > seen + 36)
+    pictures, _, _ = decoded(studio.pusher.flv())
+    middle = pictures[-1][1][HEIGHT // 3 : 2 * HEIGHT // 3]
+    assert middle.max() > 200 and middle.mean() < 150, "white words on a dark wall"
+    engine.stop()
+    studio.process.kill()
+    studio.process.wait()
+    studio.line.close()
+    studio.line, studio.process = start(studio.directory, Panic(on=True))
+    until("the socket of the tags", lambda: _listens(studio.directory / link.TAGS))
+    studio.pusher = Pusher(studio.directory)
+    studio.pusher.start()
+    pictures, sound, _ = decoded_when(studio.pusher, 25)
+    assert studio.facts["source"] == "slate"
+    assert np.abs(sound).max() < 50
+    assert float(pictures[-1][1][HEIGHT // 3 : 2 * HEIGHT // 3].max()) < 150, "no words were asked for this time"
+    engine = Engine(studio.directory, incarnation=2, hold=hold)
+    engine.start()
+    studio.line.send(Panic(on=False))
+    until("live again", lambda: studio.facts["source"] == "live")
+    engine.stop()
+
+
+def test_outputs_change_on_air_and_what_counts_with_them(studio: Studio, hold: Path) -> None:
+    engine = Engine(studio.directory, incarnation=1, hold=hold)
+    engine.start()
+    until("live", lambda: studio.facts.get("source") == "live")
+    studio.pusher.mute = True
+    engine.say = [[Mark(0, UTTERANCE, "u1"), Mark(9, UTTERANCE_END, "u1")]]
+    until("u1 began", lambda: studio.report("started", "u1"))
+    studio.line.send(Retarget(outputs=["other"], ack="all"))
+    until("main is gone", lambda: studio.pusher.ended)
+    until("the facts follow", lambda: list(studio.facts["outputs"]) == ["other"])
+    assert studio.report("aired", "u1") is None, "it waits for all, and the new one has sent nothing"
+    other = Pusher(studio.directory, "other")
+    other.start()
+    until("u1 was aired", lambda: studio.report("aired", "u1"))
+    studio.line.send(Retarget(outputs=[], ack="any"))
+    until("nobody is left", lambda: other.ended and studio.facts["outputs"] == {})
+    assert studio.facts["skipped"] == 0
+    engine.stop()
+
+
+def _listens(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        return probe.connect_ex(str(path)) == 0
+
+
+def decoded_when(pusher: Pusher, pictures: int) -> tuple[list[tuple[int, np.ndarray]], np.ndarray, int]:
+    until(f"{pictures} pictures", lambda: sum(tag.kind == 9 for tag in pusher.tags) > pictures)
+    return decoded(pusher.flv())

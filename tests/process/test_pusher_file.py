@@ -59,6 +59,7 @@ def test_a_full_disk_stops_the_recording_and_nothing_else(short_dir: Path, tmp_p
         child.kill()
     first, *_, last = recordings(tmp_path / "full")
     assert inspect(first).frames > 0
+    assert inspect(first).decode_errors == 0, "no torn picture at its end"
     assert inspect(last).frames > 40
 
 

@@ -11,7 +11,7 @@ from streams.flv import AUDIO, VIDEO
 from tests.nginx_rtmp import NginxRtmp, nginx  # noqa: F401
 from tests.pusher_child import PusherChild, pusher, until
 from tests.recording import inspect
-from tests.tagsource import Source
+from tests.tagsource import Source, media
 
 SECRET = "k3y-9f31"
 
@@ -144,6 +144,24 @@ def test_an_orphan_continues_in_its_connection_with_a_new_playout(nginx: NginxRt
     assert 900 <= found.max_video_gap_ms <= 2500  # the time that passed, no more
     assert abs(found.video_ms[-1] - found.audio_ms[-1]) < 100
     assert found.decode_errors == 0
+
+
+def test_a_playout_with_other_headers_gets_a_new_connection(nginx: NginxRtmp, short_dir: Path) -> None:  # noqa: F811
+    with pusher(short_dir, nginx.url("other")) as child:
+        with Source(short_dir, ["main"]) as source:
+            until(lambda: source.outputs.states()["main"].audio_ms > 1200)  # nginx names recordings by the second
+        until(lambda: child.phase == "orphaned")
+        with Source(short_dir, ["main"], media(1_000_000, noise=True)) as source:
+            until(lambda: source.outputs.states()["main"].audio_ms > 500)
+            assert [note["why"] for note in child.notes("output.closed")] == ["headers"]
+            assert not child.notes("output.continued")
+            source.stop()
+            child.drain()
+    paths = nginx.recordings("other")
+    assert len(paths) == 2
+    for path in paths:
+        found = inspect(path)
+        assert found.monotone and found.decode_errors == 0 and found.video_ms[0] < 100
 
 
 def test_an_orphan_whose_playout_stays_away_says_goodbye(nginx: NginxRtmp, short_dir: Path) -> None:  # noqa: F811

@@ -8,12 +8,17 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from broadcaster import orders
+from pipeline.errors import ConfigError
+from pipeline.wire import Answer, Panic, Reload
 
 ROOT = Path(__file__).parents[2]
 HEALTHY = ("director=beat", "engine=beat", "playout=beat", "pusher-a=beat")
@@ -22,12 +27,19 @@ HEALTHY = ("director=beat", "engine=beat", "playout=beat", "pusher-a=beat")
 class Room:
     """A running dummy room and what it says of itself."""
 
-    def __init__(self, directory: Path, *children: str, notify: str = "") -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *children: str,
+        notify: str = "",
+        runtime: tempfile.TemporaryDirectory[str] | None = None,
+    ) -> None:
         self.directory = directory
+        self.runtime = runtime or tempfile.TemporaryDirectory(prefix="b")  # short enough for a socket
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.process.dummy_room", str(directory), *children],
             cwd=ROOT,
-            env={**os.environ, "NOTIFY_SOCKET": notify},
+            env={**os.environ, "NOTIFY_SOCKET": notify, "RUNTIME_DIRECTORY": self.runtime.name},
             stderr=(directory / "log").open("w"),
         )
 
@@ -44,12 +56,22 @@ class Room:
         children = self.status()["children"].values()
         return bool(children) and all(child["phase"] == "ready" for child in children)
 
+    def order(self, order: orders.Order) -> Answer:
+        return orders.give(Path(self.runtime.name), order, 10)
+
+    def orders_heard(self) -> list[str]:
+        """What children were told by the operator, in order."""
+        path = self.directory / "orders"
+        return [line.strip() for line in path.read_text().splitlines()] if path.exists() else []
+
     def log(self) -> str:
         return (self.directory / "log").read_text()
 
     def stop(self) -> int:
         self.process.terminate()
-        return self.process.wait(20)
+        code = self.process.wait(20)
+        self.runtime.cleanup()
+        return code
 
 
 def until(condition: Callable[[], object], timeout_s: float = 15.0) -> None:
@@ -149,3 +171,133 @@ def test_the_watchdog_falls_silent_when_nothing_is_encoded(tmp_path: Path, syste
                 systemd.recv(200)
     finally:
         room.stop()
+
+
+# ── the operator's orders ────────────────────────────────────────────────────────────────────────
+
+
+def test_panic_reaches_playout_at_once_and_its_answer_says_what_is_on_air(room: Room) -> None:
+    until(room.up)
+    answer = room.order(Panic(on=True, text="Back soon"))
+    assert answer == Answer(True, ["panic is on; on air: the slate and silence"])
+    assert room.orders_heard() == ["playout panic True Back soon"]
+    until(lambda: room.status()["panic"])
+    assert room.order(Panic(on=False)).lines == ["panic is off; on air: the avatar"]
+    until(lambda: not room.status()["panic"])
+
+
+def test_panic_works_when_the_director_is_dead(tmp_path: Path) -> None:
+    room = Room(tmp_path, "director=crash", "playout=beat")
+    try:
+        until(lambda: "air.ready" in room.log())
+        assert room.order(Panic(on=True)).done and room.orders_heard() == ["playout panic True"]
+    finally:
+        room.stop()
+
+
+def test_a_playout_that_starts_anew_begins_in_panic(room: Room) -> None:
+    until(room.up)
+    room.order(Panic(on=True, text="A moment"))
+    os.kill(room.pids()["playout"] or 0, signal.SIGKILL)
+    until(lambda: room.orders_heard() == ["playout panic True A moment"] * 2)
+
+
+def test_panic_outlives_a_killed_supervisor_and_ends_with_a_clean_stop(tmp_path: Path) -> None:
+    first = Room(tmp_path, *HEALTHY)
+    until(first.up)
+    first.order(Panic(on=True))
+    first.process.kill()
+    first.process.wait()
+    (tmp_path / "status.json").unlink()
+    second = Room(tmp_path, *HEALTHY, runtime=first.runtime)
+    until(lambda: second.up() and second.status()["panic"])
+    assert second.orders_heard() == ["playout panic True"] * 2
+    runtime = Path(second.runtime.name)
+    second.process.terminate()
+    assert second.process.wait(20) == 0
+    assert list(runtime.iterdir()) == []
+    second.runtime.cleanup()
+
+
+def test_an_order_to_a_room_that_is_not_there_is_refused(short_dir: Path) -> None:
+    with pytest.raises(ConfigError, match="not on air"):
+        orders.give(short_dir, Panic(on=True), 1)
+
+
+# ── the configuration read again ─────────────────────────────────────────────────────────────────
+
+
+def test_a_reload_touches_what_changed_and_nothing_else(room: Room) -> None:
+    until(room.up)
+    before = room.pids()
+    (room.directory / "next").write_text("director=chatty engine=beat playout=beat pusher-a=beat pusher-b=beat")
+    room.process.send_signal(signal.SIGHUP)
+    until(lambda: "pusher-b" in room.pids() and room.up() and room.pids()["director"] != before["director"])
+    after = room.pids()
+    assert {name: after[name] for name in ("engine", "playout", "pusher-a")} == {
+        name: before[name] for name in ("engine", "playout", "pusher-a")
+    }
+    assert room.orders_heard() == ["playout retarget a,b any"]
+    assert "child.died" not in room.log()
+
+
+def test_an_output_that_left_the_configuration_is_drained_and_forgotten(room: Room) -> None:
+    until(room.up)
+    (room.directory / "next").write_text("director=beat engine=beat playout=beat")
+    assert room.order(Reload()).lines == ["taken up: outputs"]
+    until(lambda: "pusher-a" not in room.pids())
+    assert (room.directory / "drained").read_text().split() == ["pusher-a"]
+
+
+def test_a_bad_configuration_changes_nothing_and_says_why(room: Room) -> None:
+    until(room.up)
+    before = room.pids()
+    (room.directory / "next").write_text("bad: no such file")
+    assert room.order(Reload()) == Answer(False, ["bad: no such file"])
+    assert "config.refused" in room.log() and room.pids() == before and room.orders_heard() == []
+
+
+def test_systemd_hears_that_the_configuration_is_read_and_that_it_was(tmp_path: Path, systemd: socket.socket) -> None:
+    room = Room(tmp_path, "director=beat", "playout=beat", notify=systemd.getsockname())
+    heard: list[str] = []
+
+    def heard_last(text: str) -> bool:
+        heard.append(systemd.recv(200).decode())
+        return heard[-1].startswith(text)
+
+    try:
+        until(lambda: heard_last("READY=1"))
+        (tmp_path / "next").write_text("director=beat playout=beat")
+        room.process.send_signal(signal.SIGHUP)
+        until(lambda: heard_last("RELOADING=1\nMONOTONIC_USEC="))
+        until(lambda: heard_last("READY=1"))
+    finally:
+        room.stop()
+
+
+# ── the lease, and crash loops ───────────────────────────────────────────────────────────────────
+
+
+def test_gated_outputs_wait_for_the_lease_and_leave_when_it_is_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "lease").write_text("elsewhere")
+    room = Room(tmp_path, "director=beat", "playout=beat", "pusher-net=beat:gated", "pusher-file=beat")
+    try:
+        until(lambda: room.pids().get("pusher-file") and "gate.switched" in room.log())
+        assert room.pids()["pusher-net"] is None
+        for lease, pushes in (("ours", True), ("elsewhere", False)):
+            file_pid = room.pids()["pusher-file"]
+            (tmp_path / "lease").write_text(lease)
+            until(lambda pushes=pushes: bool(room.pids()["pusher-net"]) == pushes)
+            assert room.pids()["pusher-file"] == file_pid
+        assert "child.died" not in room.log()
+    finally:
+        room.stop()
+
+
+def test_an_engine_in_a_crash_loop_gets_an_understudy_and_is_told_of_once(tmp_path: Path) -> None:
+    room = Room(tmp_path, "director=beat", "engine-neural=crash:engine-portrait", "playout=beat")
+    try:
+        until(lambda: room.pids().get("engine-portrait"), 25)
+        assert room.log().count('"child.braked"') == 1 and room.status()["children"]["engine-neural"]["braked"]
+    finally:
+        assert room.stop() == 0

@@ -65,11 +65,28 @@ def test_the_documented_example_is_accepted() -> None:
         ({"outputs": [{"name": "a", "url": "rtmp://h/live/k k"}]}, "without spaces"),
         ({"outputs": [{"name": "a", "url": "file:x.mkv"}]}, "is an MP4"),
         ({"outputs": [{"name": "a", "url": "file:a.mp4"}] * 2}, "used twice"),
+        ({"outputs": [{"name": "preview", "url": "file:a.mp4"}]}, "the page's own picture"),
+        ({"outputs": [{"name": "a", "url": "hls:"}]}, "hls:DIRECTORY"),
+        ({"outputs": [{"name": "a", "url": "hls:web", "hls_segments": 2}]}, "hls_segments"),
         ({"room": "a/b"}, "letters, digits"),
         ({"redis": "localhost"}, "redis://HOST:PORT"),
         ({"control": {"listen": "8787"}}, "HOST:PORT"),
+        ({"control": {"listen": "0.0.0.0:8787"}}, "a token is needed"),
+        ({"control": {"listen": "studio.lan:8787"}}, "a token is needed"),
+        ({"control": {"token": "short"}}, "at least 16"),
         ({"encoder": {"preset": "placebo"}}, "encoder.preset"),
-        ({"encoder": {"bitrate_kbps": "fast"}}, "encoder.bitrate_kbps"),
+        ({"encoder": {"bitrate_kbps": "fast"}}, "encoder.bitrate_kbps: write a whole number, as 3000"),
+        ({"encoder": {"bitrate_kbps": 100}}, "encoder.bitrate_kbps: at least 200"),
+        ({"encoder": "fast"}, "encoder: write keys and values below it"),
+        ({"avatar": {"size": 448}}, "avatar.size: write a list"),
+        ({"avatar": {"size": [448]}}, "avatar.size.1: it is required and missing"),
+        ({"voice": {"rate": "slow"}}, "voice.rate: write a number"),
+        ({"script": {}}, "script.file: it is required and missing"),
+        ({"script": {"file": "a.md", "loop": "always"}}, "script.loop: write true or false"),
+        ({"when_no_output": "wait"}, "when_no_output: choose from 'go_on', 'pause'"),
+        ({"outputs": {"name": "a"}}, "outputs: write a list"),
+        ({"outputs": [{"name": "a b", "url": "file:a.mp4"}]}, "outputs.0.name: letters, digits"),
+        ({"room": 7}, "room: write text"),
     ],
 )
 def test_what_is_wrong_is_named(changes: dict[str, Any], words: str) -> None:
@@ -83,6 +100,15 @@ def test_a_stream_key_is_in_no_error_and_no_repr(monkeypatch: pytest.MonkeyPatch
     for bad in (f"rtmps://h/{KEY}", f"rtmp://h/live/{KEY} x", f"http://{KEY}", f"rtmp://[{KEY}/x"):
         assert KEY not in refused(outputs=[{"name": "a", "url": bad}])
     assert KEY not in refused(outputs=[{"name": "a", "url": url}], ack="b")
+
+
+def test_other_machines_may_ask_with_a_token_that_is_in_no_repr_and_no_error() -> None:
+    for listen in ("127.0.0.1:1", "127.8.8.8:1", "[::1]:1", "localhost:1"):
+        assert config(control={"listen": listen}).control.token is None
+    made = config(control={"listen": "0.0.0.0:8787", "token": KEY * 2})
+    assert made.control.token is not None and made.control.token.get_secret_value() == KEY * 2
+    assert KEY not in repr(made)
+    assert KEY not in refused(control={"token": KEY + "é" * 16})
 
 
 def test_secrets_come_from_credentials_environment_and_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

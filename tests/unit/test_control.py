@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from broadcaster.children import plan
+from broadcaster.config import parse
 from broadcaster.web.app import make_app
 from broadcaster.web.door import Door
+from broadcaster.web.server import Address
+from pipeline.clock import FakeClock
 from pipeline.errors import RedisDown
 
 
@@ -21,6 +27,9 @@ class FakeDesk:
 
     def status(self) -> dict[str, Any]:
         return {"room": "shop"}
+
+    def overview(self) -> dict[str, Any]:
+        return {"room": "shop", "now": None}
 
     def unready(self) -> list[str]:
         return self.reasons
@@ -43,8 +52,8 @@ async def client(desk: FakeDesk) -> AsyncIterator[httpx.AsyncClient]:
         yield made
 
 
-def _client(desk: FakeDesk, listen: str) -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(Door(make_app(desk), listen))
+def _client(desk: FakeDesk, listen: str, token: str = "") -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(Door(make_app(desk, Path("/nowhere"), FakeClock()), listen, token))
     return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8787")
 
 
@@ -122,8 +131,96 @@ async def test_only_this_machine_may_ask(desk: FakeDesk, listen: str, headers: d
         assert (await client.get("/healthz", headers=headers)).status_code == status
 
 
+@pytest.mark.parametrize(
+    ("site", "mode", "status"),
+    [
+        ("same-origin", "cors", 200),
+        ("none", "navigate", 200),
+        ("cross-site", "navigate", 200),
+        ("cross-site", "no-cors", 403),
+        ("same-site", "no-cors", 403),
+    ],
+)
+async def test_a_page_elsewhere_may_link_here_but_embed_nothing(
+    client: httpx.AsyncClient, site: str, mode: str, status: int
+) -> None:
+    answer = await client.get("/healthz", headers={"sec-fetch-site": site, "sec-fetch-mode": mode})
+    assert answer.status_code == status
+
+
 async def test_half_a_character_in_json_is_refused_and_not_a_crash(client: httpx.AsyncClient) -> None:
     body = b'{"text": "half of one: \\ud800"}'
     answer = await client.post("/say", content=body, headers={"content-type": "application/json"})
     assert answer.status_code == 422
     assert "UTF-8" in answer.text
+
+
+TOKEN = "0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/healthz", {}, 200),
+        ("/", {}, 401),
+        ("/events", {}, 401),
+        ("/live.flv", {}, 401),
+        ("/static/page.js", {}, 401),
+        ("/status", {}, 401),
+        ("/status", {"authorization": f"Bearer {TOKEN}"}, 200),
+        ("/status", {"authorization": f"bearer  {TOKEN}"}, 200),
+        ("/status", {"authorization": f"Bearer {TOKEN}0"}, 401),
+        ("/status", {"authorization": TOKEN}, 401),
+        ("/status", {"authorization": "Bearer é"}, 401),
+        ("/status", {"cookie": f"broadcaster={TOKEN}; a=\x00[;"}, 401),
+        ("/status?token=" + TOKEN, {}, 401),
+        ("/?token=wrong", {}, 401),
+    ],
+)
+async def test_with_a_token_nothing_but_healthz_is_free(
+    desk: FakeDesk, path: str, headers: dict[str, str], status: int
+) -> None:
+    async with _client(desk, "127.0.0.1", TOKEN) as client:
+        answer = await client.get(path, headers={name: value.encode() for name, value in headers.items()})
+    assert answer.status_code == status and TOKEN not in answer.text
+    assert ("www-authenticate" in answer.headers) == (status == 401)
+
+
+async def test_the_token_in_the_address_becomes_a_cookie_that_no_script_reads(desk: FakeDesk) -> None:
+    async with _client(desk, "127.0.0.1", TOKEN) as client:
+        answer = await client.get("/?token=" + TOKEN)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/")
+        cookie = answer.headers["set-cookie"]
+        assert "HttpOnly" in cookie and "SameSite=Strict" in cookie and TOKEN not in cookie
+        odd = "theirs=[odd; " + cookie.partition(";")[0]
+        assert (await client.get("/", headers={"cookie": odd})).status_code == 200
+    async with _client(desk, "127.0.0.1", TOKEN + "x") as other:
+        assert (await other.get("/", headers={"cookie": odd})).status_code == 401
+
+
+async def test_a_token_does_not_let_a_foreign_name_or_page_in(desk: FakeDesk) -> None:
+    known = {"authorization": f"Bearer {TOKEN}"}
+    async with _client(desk, "127.0.0.1", TOKEN) as client:
+        for foreign in ({"host": "evil.example"}, {"origin": "https://evil.example"}):
+            assert (await client.get("/status", headers=known | foreign)).status_code == 403
+
+
+async def test_the_page_is_whole_and_may_run_no_script_but_its_own(client: httpx.AsyncClient) -> None:
+    page = await client.get("/")
+    assert page.status_code == 200 and page.headers["content-type"].startswith("text/html")
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy and "script-src 'self'" in policy and "unsafe" not in policy
+    files = re.findall(r'(?:src|href)="(/static/[^"]+)"', page.text)
+    assert len(files) == 4
+    for file in files:
+        answer = await client.get(file)
+        assert answer.status_code == 200 and answer.headers["x-content-type-options"] == "nosniff"
+    tags = " ".join(re.findall(r"<[^>]*>", page.text))
+    assert not re.search(r"\s(style|on\w+)=", tags), "nothing inline"
+    assert (await client.get("/static/../door.py")).status_code == 404
+
+
+def test_the_token_reaches_the_director_and_nobody_else() -> None:
+    plans = plan(parse({"room": "shop", "control": {"token": TOKEN}}, "shop.yaml"), Path("/run/shop"))
+    assert [made.name for made in plans if TOKEN in repr(made)] == ["director"]
+    assert TOKEN not in repr(Address("127.0.0.1", 1, TOKEN))

@@ -28,6 +28,10 @@ def test_a_name_counts_alone() -> None:
     assert heard("b", a=state(100), b=state(70)) == 70
 
 
+def test_a_name_that_was_taken_away_counts_for_nothing() -> None:
+    assert heard("gone", a=state(100)) == -1
+
+
 def test_without_outputs_what_is_encoded_is_heard() -> None:
     assert heard() == 9000
     assert heard("all", "pause") == 9000

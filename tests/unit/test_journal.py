@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from pipeline import journal as journal_module
@@ -33,6 +34,19 @@ def test_numbers_rise_over_restarts_and_a_torn_line_is_skipped(tmp_path: Path) -
     again.open()
     assert again.append(report(utterance="next")).seq == 2
     assert [r.utterance for r in JournalReader(tmp_path, after_seq=1).read()] == ["next"]
+
+
+def test_a_journal_that_somebody_removed_is_followed_by_a_new_one(tmp_path: Path) -> None:
+    directory = tmp_path / "journal"
+    journal = Journal(directory)
+    journal.open()
+    reader = JournalReader(directory)
+    journal.append(report(utterance="a"))
+    assert len(reader.read()) == 1
+    shutil.rmtree(directory)
+    assert reader.read() == []
+    journal.append(report(utterance="b"))
+    assert [(r.seq, r.utterance) for r in reader.read()] == [(2, "b")]
 
 
 def test_a_restart_without_reports_keeps_the_number(tmp_path: Path) -> None:

@@ -124,3 +124,28 @@ def test_every_slot_has_a_picture_and_1920_samples_whatever_comes() -> None:
 def test_a_cross_fade_ends_where_it_should() -> None:
     assert cross_fade(picture(255), picture(255), 3, 8).max() == 255
     assert int(cross_fade(picture(0), picture(200), 4, 8)[0, 0]) == 100
+
+
+def test_after_a_death_viewers_see_the_picture_that_stood_still_move_on() -> None:
+    made = Programme(picture(20), last=picture(180))
+    made.hold = [picture(100)]
+    shots = [made.step(None) for _ in range(FADE_FRAMES)]
+    assert shots[0].source == "hold" and levels(shots)[0] > 160 and levels(shots)[-1] == 100
+    assert levels(shots) == sorted(levels(shots), reverse=True)
+    made = Programme(picture(20), last=picture(180))
+    shots = [made.step(take(200)) for _ in range(FADE_FRAMES)]
+    assert shots[0].source == "live" and levels(shots) == sorted(levels(shots)) and levels(shots)[0] > 180
+    made = Programme(picture(20), last=picture(180))
+    shots = [made.step(None) for _ in range(FADE_FRAMES)]
+    assert shots[0].source == "slate" and levels(shots)[0] > 150 and levels(shots)[-1] == 20
+
+
+def test_a_notice_stands_in_the_slates_place_during_a_panic_only() -> None:
+    made = programme()
+    on_live(made)
+    made.notice = picture(60)
+    made.panic = True
+    assert levels([made.step(None) for _ in range(5)])[-1] == 60
+    made.panic = False
+    made.hold = None
+    assert levels([made.step(None) for _ in range(FREEZE_FRAMES)])[-1] == 20

@@ -11,13 +11,13 @@ import pytest
 import yaml
 
 from broadcaster.config import SECTIONS, Config, parse
+from broadcaster.reference import REFERENCE, entries, page
 
 ROOT = Path(__file__).parents[2]
-REFERENCE = ROOT / "configs" / "reference.yaml"
 DEFAULT = re.compile(r"Default: (\[.*?\]|\"[^\"]*\"|[^\s,]+?)[.,]?(?=\s|$)")
-KEY = re.compile(r"^( *)(?:- )?([a-z_]+):")
-REQUIRED = {"room", "script.file", "outputs.name", "outputs.url"}
-SPOKEN = {"state_dir", "redis", "avatar.image", "script", "outputs"}  # defaults that take a sentence
+REQUIRED = {"room", "script.file", "evergreen.file", "outputs.name", "outputs.url"}
+LEFT_OUT = {"script", "evergreen", "outputs"}  # sections that a room may do without
+SPOKEN = {"state_dir", "redis", "avatar.image", *LEFT_OUT}  # defaults that take a sentence
 
 
 def schema() -> dict[str, Any]:
@@ -25,7 +25,7 @@ def schema() -> dict[str, Any]:
     keys: dict[str, Any] = {}
     for name, field in Config.model_fields.items():
         section = SECTIONS.get(name)
-        if section is None or name in ("script", "outputs"):
+        if section is None or name in LEFT_OUT:
             keys[name] = field.default
         if section is not None:
             keys |= {f"{name}.{inner}": value.default for inner, value in section.model_fields.items()}
@@ -34,22 +34,12 @@ def schema() -> dict[str, Any]:
 
 def documented() -> Iterator[tuple[str, str]]:
     """Dotted key and the comment above it, for every key of the file."""
-    comment: list[str] = []
-    section = ""
-    for line in REFERENCE.read_text(encoding="utf-8").splitlines():
-        if line.lstrip().startswith("#"):
-            comment.append(line.strip(" #"))
-        elif match := KEY.match(line):
-            if not match[1] and "-" not in line.partition(":")[0]:
-                section = match[2]
-                yield section, " ".join(comment)
-            else:
-                yield f"{section}.{match[2]}", " ".join(comment)
-            comment = []
+    for entry in entries(REFERENCE.read_text(encoding="utf-8")):
+        yield entry.name, entry.text
 
 
 def test_every_key_is_documented_and_no_other() -> None:
-    sections = set(SECTIONS) - {"script", "outputs"}
+    sections = set(SECTIONS) - LEFT_OUT
     assert {key for key, _ in documented()} - sections == set(schema())
 
 
@@ -72,7 +62,13 @@ def test_the_reference_is_itself_a_configuration() -> None:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_preset_is_a_configuration(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("STREAM_KEY", "DEMO_PORT", "DEMO_STATE_DIR"):
+    for name in ("STREAM_KEY", "DEMO_PORT", "DEMO_CONTROL_PORT", "DEMO_STATE_DIR"):
         monkeypatch.setenv(name, "1935")
     made = parse(yaml.safe_load(path.read_text(encoding="utf-8")), path.name)
-    assert made.script is None or (ROOT / made.script.file).exists()
+    files = [section.file for section in (made.script, made.evergreen) if section]
+    assert all((ROOT / file).exists() for file in files)
+
+
+def test_the_documented_page_is_the_reference() -> None:
+    written = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    assert written == page(REFERENCE.read_text(encoding="utf-8")), "run `make docs`"

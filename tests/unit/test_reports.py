@@ -13,6 +13,7 @@ from pipeline.wire import Report
 from streams.chronicle import MARGIN_FRAMES, Chronicle, beginning
 from streams.feed import Lineage
 from streams.outputs import OutputState
+from streams.pending import Pending
 from streams.reports import PENDING_MAX, Reporter
 
 A = Lineage("a", 1, 1)
@@ -118,7 +119,7 @@ class FakeOutputs:
 def test_aired_waits_for_the_outputs_and_started_does_not(tmp_path: Path) -> None:
     reporter = speaking()
     reporter.slot(12, [Mark(0, SENTENCE_END, "u", 0), Mark(0, UTTERANCE_END, "u")], A)
-    chronicle = Chronicle(Journal(tmp_path), reporter, FakeClock())
+    chronicle = Chronicle(Journal(tmp_path), Pending(tmp_path / "pending"), reporter, FakeClock())
     chronicle.open()
     outputs = FakeOutputs(main=OutputState("live", 479, 1, 0, True))
     reader = JournalReader(tmp_path)
@@ -132,7 +133,7 @@ def test_aired_waits_for_the_outputs_and_started_does_not(tmp_path: Path) -> Non
 def test_without_any_output_live_for_5_s_what_is_encoded_is_heard(tmp_path: Path) -> None:
     reporter = speaking()
     reporter.slot(12, [Mark(0, UTTERANCE_END, "u")], A)
-    chronicle = Chronicle(Journal(tmp_path), reporter, FakeClock())
+    chronicle = Chronicle(Journal(tmp_path), Pending(tmp_path / "pending"), reporter, FakeClock())
     chronicle.open()
     outputs = FakeOutputs(main=OutputState())
     reader = JournalReader(tmp_path)
@@ -145,7 +146,7 @@ def test_without_any_output_live_for_5_s_what_is_encoded_is_heard(tmp_path: Path
 
 def test_a_disk_that_refuses_is_tried_again_and_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     journal = Journal(tmp_path)
-    chronicle = Chronicle(journal, Reporter(0), FakeClock())
+    chronicle = Chronicle(journal, Pending(tmp_path / "pending"), Reporter(0), FakeClock())
     chronicle.open()
     real = Journal.append
 
@@ -163,7 +164,9 @@ def test_a_disk_that_refuses_is_tried_again_and_loses_nothing(tmp_path: Path, mo
 
 def test_a_state_directory_that_cannot_be_made_does_not_keep_us_off_air(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    chronicle = Chronicle(Journal(tmp_path / "file" / "journal"), Reporter(0), FakeClock())
+    chronicle = Chronicle(
+        Journal(tmp_path / "file" / "journal"), Pending(tmp_path / "pending"), Reporter(0), FakeClock()
+    )
     assert chronicle.open().slot == 1
     chronicle.put(Report(0, "opened", "", 1, 0, 0.0))
     assert chronicle.failed == 2
@@ -189,3 +192,55 @@ def test_a_sentence_ended_again_by_a_director_that_took_over_at_its_last_sample_
     reporter.slot(20, [Mark(0, UTTERANCE, "u"), Mark(0, SENTENCE, "u", 0, "Hello")], A)
     reporter.slot(22, ends, A)
     assert [what for what, _, _ in told(reporter)] == ["started", "sentence", "sentence_aired", "aired"]
+
+
+def dying(tmp_path: Path, heard_ms: int = 0) -> int:
+    """A playout has the end of an utterance on air, and is killed; the sample of the end."""
+    reporter = speaking()
+    reporter.slot(12, [Mark(0, SENTENCE_END, "u", 0), Mark(0, UTTERANCE_END, "u")], A)
+    chronicle = Chronicle(Journal(tmp_path), Pending(tmp_path / "pending"), reporter, FakeClock())
+    chronicle.open()
+    chronicle.write_due(FakeOutputs(main=OutputState("live", heard_ms, 1, 0, True)), "any", "pause", FOREVER)
+    return 12 * AIR_SAMPLES
+
+
+def inherited(tmp_path: Path, outputs: FakeOutputs, ack: str = "any") -> list[str]:
+    chronicle = Chronicle(Journal(tmp_path), Pending(tmp_path / "pending"), Reporter(0), FakeClock())
+    chronicle.open()
+    before = JournalReader(tmp_path).read()
+    chronicle.inherit(outputs, ack, "pause")
+    return [one.what for one in JournalReader(tmp_path, before[-1].seq if before else 0).read()]
+
+
+def test_a_sentence_that_was_sent_before_playout_died_is_not_said_twice(tmp_path: Path) -> None:
+    end_ms = dying(tmp_path) // 48
+    last_tag = OutputState("live", end_ms - 20, 1, 0, True, told=True)  # 21 ms long
+    assert inherited(tmp_path, FakeOutputs(main=last_tag)) == ["sentence_aired", "aired"]
+    assert inherited(tmp_path, FakeOutputs(main=last_tag)) == [], "and told once"
+
+
+def test_a_sentence_that_was_not_sent_to_its_end_is_left_to_be_said_again(tmp_path: Path) -> None:
+    end_ms = dying(tmp_path) // 48
+    short = OutputState("live", end_ms - 22, 1, 0, True, told=True)
+    whole = OutputState("live", end_ms, 1, 0, True, told=True)
+    assert inherited(tmp_path, FakeOutputs(main=short)) == []
+    assert inherited(tmp_path, FakeOutputs(a=short, b=whole), "all") == []
+    assert inherited(tmp_path, FakeOutputs(main=OutputState())) == [], "nobody tells"
+    assert inherited(tmp_path, FakeOutputs(a=short, b=whole), "b") == ["sentence_aired", "aired"]
+
+
+def test_without_outputs_what_was_on_air_was_heard(tmp_path: Path) -> None:
+    dying(tmp_path)
+    assert inherited(tmp_path, FakeOutputs()) == ["sentence_aired", "aired"]
+
+
+def test_what_was_reported_is_not_kept_as_pending(tmp_path: Path) -> None:
+    dying(tmp_path, heard_ms=10_000)
+    assert Pending(tmp_path / "pending").load() == []
+    assert inherited(tmp_path, FakeOutputs(main=OutputState("live", 10_000, 1, 0, True, told=True))) == []
+
+
+def test_pending_ends_that_cannot_be_read_are_none(tmp_path: Path) -> None:
+    dying(tmp_path)
+    (tmp_path / "pending").write_bytes(b"[{torn")
+    assert inherited(tmp_path, FakeOutputs(main=OutputState("live", 10_000, 1, 0, True, told=True))) == []

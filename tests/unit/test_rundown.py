@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
+from itertools import takewhile
 
 import pytest
 
@@ -155,12 +157,97 @@ def test_what_waited_beyond_its_time_expires_and_what_has_begun_does_not() -> No
     assert order(rundown) == "begun1 patient0"
 
 
-def test_what_is_due_later_waits_for_its_time() -> None:
+def lasting(**seconds: float) -> Callable[[Key], float]:
+    """How long the sentences of an utterance are; 2 s where nothing is said."""
+    return lambda key: seconds.get(key[0], 2.0)
+
+
+def test_what_has_a_planned_time_waits_for_it_and_then_goes_before_all_that_waits() -> None:
     rundown = Rundown()
-    rundown.add(utterance("later", 1, due_s=NOW_S + 5))
-    rundown.add(utterance("a", 1))
-    assert order(rundown) == "a0"
-    assert rundown.plan(1, NOW_S + 5) == [("later", 0)]
+    rundown.add(utterance("later", 2, "script", due_s=NOW_S + 60))
+    rundown.add(utterance("a", 3, "live"))
+    assert say(rundown) == [("a", 0)]
+    assert rundown.plan(4, NOW_S) == [("a", 1), ("a", 2)]
+    assert rundown.plan(4, NOW_S + 60) == [("later", 0), ("later", 1), ("a", 1), ("a", 2)]
+
+
+# each: what waits beside `p`, planned in 5 s; how long sentences are; what may be said until then
+PLANNED = {
+    "the script is held when its next sentence would overrun it": ([("s", 9, "script")], {}, "s0 s1"),
+    "a sentence that is over just in time is said": ([("s", 9, "script")], {"s": 4.5}, "s0"),
+    "a sentence that is over too late is not": ([("s", 9, "script")], {"s": 4.6}, ""),
+    "its own lane is held as well": ([("c", 1, "command"), ("d", 1, "command")], {"c": 4, "d": 1}, "c0"),
+    "another that is short enough goes first": ([("c", 1, "command"), ("r", 1, "reply")], {"c": 6}, "r0"),
+    "a shorter one of the same lane goes first": ([("c", 1, "command"), ("d", 1, "command")], {"c": 6}, "d0"),
+    "the script does not overtake itself": ([("s", 1, "script"), ("t", 1, "script")], {"s": 6}, ""),
+    "a higher lane is never held": ([("l", 2, "live")], {"l": 9}, "l0"),
+}
+
+
+@pytest.mark.parametrize("name", PLANNED)
+def test_nothing_is_begun_that_would_overrun_a_planned_time(name: str) -> None:
+    others, seconds, expected = PLANNED[name]
+    rundown = Rundown()
+    rundown.add(utterance("p", 1, "command", due_s=NOW_S + 5))
+    for other in others:
+        rundown.add(utterance(*other))
+    planned = rundown.plan(9, NOW_S, lasting(**seconds))
+    before = takewhile(lambda key: key[0] != "p", planned)
+    assert " ".join(f"{name}{sentence}" for name, sentence in before) == expected
+    assert ("p", 0) in rundown.foresee(9, NOW_S, lasting(**seconds)), "it is synthesised in time all the same"
+
+
+def test_a_sentence_that_lasts_longer_than_it_was_taken_for_is_followed_by_the_planned_one() -> None:
+    rundown = Rundown()
+    rundown.add(utterance("p", 1, "command", due_s=NOW_S + 5))
+    rundown.add(utterance("s", 9, "script"))
+    assert rundown.plan(1, NOW_S + 6, lasting()) == [("p", 0)]
+
+
+def test_a_thousand_that_are_too_long_are_not_all_measured_and_a_higher_lane_still_goes_first() -> None:
+    rundown = Rundown()
+    rundown.add(utterance("p", 1, "command", due_s=NOW_S + 5))
+    for number in range(900):
+        rundown.add(utterance(f"i{number}.", 1, "reply", "insert"))
+    measured: list[Key] = []
+
+    def long(key: Key) -> float:
+        measured.append(key)
+        return 30.0
+
+    assert rundown.plan(1, NOW_S, long) == []
+    assert len(measured) < 50
+    rundown.add(utterance("l", 1, "live"))
+    assert rundown.plan(1, NOW_S, long) == [("l", 0)]
+
+
+def test_a_planned_time_that_is_far_off_is_not_foreseen_yet() -> None:
+    rundown = Rundown()
+    rundown.add(utterance("p", 1, due_s=NOW_S + 3_600))
+    rundown.add(utterance("q", 1, due_s=NOW_S + 20))
+    assert rundown.foresee(9, NOW_S, lasting()) == [("q", 0)]
+
+
+def test_words_for_now_that_have_a_planned_time_cut_nothing() -> None:
+    rundown = Rundown()
+    rundown.add(utterance("s", 3, "script"))
+    say(rundown)
+    assert rundown.add(utterance("n", 1, "live", "now", due_s=NOW_S + 5)) is Placed.WAITS
+
+
+def test_words_for_now_are_said_at_once_however_near_a_planned_time_is() -> None:
+    rundown = Rundown()
+    rundown.add(utterance("p", 1, "command", due_s=NOW_S + 1))
+    assert rundown.add(utterance("n", 1, "command", "now")) is Placed.CUTS
+    assert rundown.plan(1, NOW_S, lasting(n=30)) == [("n", 0)]
+
+
+def test_two_planned_times_are_kept_in_their_order() -> None:
+    rundown = Rundown()
+    rundown.add(utterance("q", 1, due_s=NOW_S + 8))
+    rundown.add(utterance("p", 3, due_s=NOW_S + 5))
+    assert rundown.foresee(9, NOW_S, lasting()) == [("p", 0), ("p", 1), ("p", 2), ("q", 0)]
+    assert rundown.plan(1, NOW_S + 8, lasting()) == [("q", 0)]
 
 
 def test_a_full_rundown_refuses() -> None:
@@ -242,3 +329,19 @@ def test_every_sentence_is_heard_once_and_in_order_whatever_is_cut_or_lost(seed:
         assert [index for other, index in heard if other == name] == sorted(
             index for other, index in heard if other == name
         )
+
+
+def test_a_higher_lane_gets_in_however_many_lower_ones_wait() -> None:
+    rundown = Rundown(capacity=3)
+    for number in range(5):
+        rundown.add(utterance(f"r{number}", lane="reply"))
+    assert len(rundown) == 3 and rundown.full
+    assert rundown.add(utterance("s", lane="script")) is Placed.FULL
+    assert rundown.add(utterance("c", lane="command")) is Placed.WAITS
+    assert rundown.add(utterance("n", lane="live", mode="now")) is Placed.CUTS
+    assert say(rundown, 2) == [("n", 0), ("c", 0)]
+    for number in range(5):
+        rundown.add(utterance(f"l{number}", lane="live"))
+    assert rundown.add(utterance("m", lane="live")) is Placed.FULL  # its own lane is bounded as well
+    rundown.remove("l0")
+    assert rundown.add(utterance("m", lane="live")) is Placed.WAITS

@@ -83,6 +83,12 @@ def test_a_reading_goes_on_at_its_place() -> None:
     assert take(reading("a\n\nb\n\nc", place=words.place_of("script:0:2")), 1)[0].id == "script:0:2"
 
 
+def test_a_reading_goes_on_where_the_journal_says() -> None:
+    words = reading("a\n\nb\n\nc")
+    words.seek("script:4:2")
+    assert [one.id for one in take(words, 2)] == ["script:4:2", "script:5:0"]
+
+
 def test_in_a_changed_script_the_same_paragraph_of_the_section_comes_next_under_a_new_id() -> None:
     words = reading("# A\n\na\n\n# B\n\nb\n\nc")
     take(words, 2)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,7 @@ from broadcaster import script
 from broadcaster.continuity import Continuity
 from broadcaster.events import ACCEPTED, AIRED, DEAD_LETTERED, DUPLICATE, EXPIRED, INTERRUPTED, STARTED, Event
 from broadcaster.patience import TRIES
+from broadcaster.prompter import Prompter
 from broadcaster.rundown import Rundown
 from broadcaster.script import Reading
 from broadcaster.show import Show
@@ -22,7 +24,7 @@ from broadcaster.timeline import Speech, Timeline
 from broadcaster.utterance import LANES, Key, Utterance
 from pipeline.clock import NS, FakeClock
 from pipeline.errors import SpeechError, UnknownVoice
-from pipeline.media import SENTENCE, SENTENCE_END, UTTERANCE, UTTERANCE_END, Mark, Position
+from pipeline.media import AIR_HZ, SENTENCE, SENTENCE_END, UTTERANCE, UTTERANCE_END, Mark, Position
 from pipeline.wire import AudioChunk, Cut, Report, SpeechDemand
 from tts.synthesizer import Piece
 
@@ -45,12 +47,13 @@ class Director:
     def __init__(self, room: Room, saved: Continuity) -> None:
         self.room = room
         reading = Reading(room.script, split, True, saved.place) if room.script else None
-        self.show = Show(Rundown(), reading, saved, room.clock, self._emit, lambda stream_id: False)
+        self.show = Show(Rundown(), reading, saved, room.clock, self._emit, room.settling.__contains__)
         self.supply = Supply(self.show, Timeline(2_400, 4_800), room.clock, saved.timeline)
         self.show.cut, self.show.speech_of = self._cut, self._speech_of
         self.show.forget = lambda identity: None
         for report in room.journal[saved.seen :]:
             self.show.report(report, replayed=True)
+            self.supply.catch_up(report.timeline, has_notes=bool(saved.seen))
         self.read = len(room.journal)
         self.show.after_replay()
         self.show.top_up()
@@ -76,6 +79,8 @@ class Director:
         return answer.chunk if answer else None
 
     def save(self) -> None:
+        if self.room.disk_refuses:
+            return
         packed = msgspec.json.encode(self.show.continuity(self.supply.number))
         self.room.saved = msgspec.json.decode(packed, type=Continuity)
 
@@ -89,7 +94,8 @@ class Director:
             return None
         if key in self.room.sounds:
             return self.room.sounds[key]
-        samples = self.room.samples or 3 * (400 + sum(key[0].encode()) * 97 * (key[1] + 1) % 6_000)
+        different = 3 * (400 + sum(key[0].encode()) * 97 * (key[1] + 1) % 6_000)
+        samples = self.room.lengths.get(key[0]) or self.room.samples or different
         made = Speech()
         air = np.ones(samples, np.int16)
         made.add(Piece(air, air[::3]))
@@ -98,9 +104,11 @@ class Director:
         return made
 
     def _emit(self, event: Event) -> None:
-        self.room.events.append(event)
+        self.room.untold.append(event)
         if event.settles:
-            self.room.pending.pop(event.id, None)
+            self.room.settling.add(event.stream_id)
+        if not self.room.redis_away:
+            self.room.tell()
 
 
 class Room:
@@ -108,10 +116,16 @@ class Room:
 
     def __init__(self, text: str = "", samples: int = 30_000) -> None:
         self.samples = samples  #: of each sentence; 0 = all different
+        self.lengths: dict[str, int] = {}  #: samples of a sentence, by utterance
         self.clock = FakeClock()
         self.script = script.parse(text, Path("s.md")) if text else None
         self.journal: list[Report] = []
         self.events: list[Event] = []
+        self.untold: list[Event] = []  #: on their way to Redis; they die with the director
+        self.settling: set[str] = set()  #: stream ids of those that end something
+        self.on_chunk: Callable[[AudioChunk], None] = lambda chunk: None
+        self.redis_away = False
+        self.disk_refuses = False
         self.pending: dict[str, Utterance] = {}
         self.mute: set[Key] = set()  #: sentences without sound yet
         self.sounds: dict[Key, Speech] = {}
@@ -130,6 +144,22 @@ class Room:
         self.pending[one.id] = one
         self.director.show.accept(one)
         self.director.save()
+        self.hear_cut()
+
+    def tell(self) -> None:
+        """Redis takes the events: what they settle is acknowledged."""
+        for event in self.untold:
+            self.events.append(event)
+            if event.settles:
+                self.pending.pop(event.id, None)
+                self.settling.discard(event.stream_id)
+        self.untold.clear()
+
+    def redeliver(self) -> None:
+        """Redis gives again what is not acknowledged."""
+        for entry in list(self.pending.values()):
+            if entry.stream_id not in self.settling:
+                self.director.show.accept(entry)
         self.hear_cut()
 
     def hear_cut(self) -> None:
@@ -151,6 +181,7 @@ class Room:
         if chunk is None:
             self.hear_cut()
             return False
+        self.on_chunk(chunk)
         self.after = chunk.until
         self.buffer.append(chunk)
         return True
@@ -186,12 +217,29 @@ class Room:
         self.incarnation += 1
         self.after = None
 
+    def lose_answer(self) -> None:
+        """The director answers, and what it says never arrives."""
+        held, after = len(self.buffer), self.after
+        self.render()
+        del self.buffer[held:]
+        if self.after is not None:
+            self.after = after
+
+    def panic(self) -> None:
+        self.buffer.clear()
+        self._break("cut")
+        self.director.read_reports()
+        self.director.show.silenced()
+        self.hear_cut()
+
     def kill_playout(self) -> None:
         self.buffer.clear()
         self.open = None
         self._report("opened", ("", 0))
 
     def kill_director(self) -> None:
+        self.untold.clear()
+        self.settling.clear()
         self.director = Director(self, self.saved)
         self.hear_cut()
 
@@ -203,6 +251,20 @@ class Room:
             self.director.read_reports()
             self.clock.advance(0.5)
             self.director.show.tick()
+
+    def play(self, seconds: float) -> None:
+        """Air as it is: a hop in the time that it lasts, one buffered ahead."""
+        for _ in range(round(seconds * AIR_HZ / HOP)):
+            if not self.buffer:
+                self.render()
+            self.air()
+            self.clock.advance(HOP / AIR_HZ)
+            self.director.read_reports()
+            self.director.show.tick()
+
+    def began_s(self, key: Key) -> float:
+        """When viewers first heard it, Unix seconds."""
+        return next(r.wall_s for r in self.journal if r.what == "sentence" and (r.utterance, r.sentence) == key)
 
     def reach(self, key: Key) -> None:
         """Play until viewers are in the middle of this sentence."""
@@ -226,7 +288,8 @@ class Room:
 
     def _report(self, what: str, key: Key) -> None:
         number = len(self.journal) + 1
-        self.journal.append(Report(number, what, key[0], number, number * 10, self.clock.wall_s(), key[1]))
+        report = Report(number, what, key[0], number, number * 10, self.clock.wall_s(), key[1])
+        self.journal.append(msgspec.structs.replace(report, timeline=self.timeline))
 
 
 def test_an_utterance_is_heard_and_settled() -> None:
@@ -377,6 +440,19 @@ def test_what_was_aired_without_redis_knowing_is_settled_when_it_comes_again() -
     assert room.heard == [("a", 0)]
 
 
+def test_what_was_aired_is_not_said_again_when_two_directors_die_before_redis_knows() -> None:
+    room = Room()
+    room.say(utterance("a"))
+    room.redis_away = True
+    room.run(10)
+    room.kill_director()
+    room.kill_director()
+    room.run(10)
+    room.redis_away = False
+    room.tell()
+    assert room.names() == "a0" and room.told(AIRED) == ["a"] and room.pending == {}
+
+
 def test_what_came_too_late_expires() -> None:
     room = Room()
     room.say(utterance("late", expires_s=room.clock.wall_s() - 1))
@@ -384,6 +460,72 @@ def test_what_came_too_late_expires() -> None:
     room.say(utterance("soon", expires_s=room.clock.wall_s() + 3))
     room.run(10)
     assert room.told(EXPIRED) == ["late", "soon"] and room.heard == []
+
+
+def test_a_planned_time_is_kept_while_the_script_is_on_air() -> None:
+    room = Room("one. two. three. four", samples=3 * AIR_HZ)
+    due_s = room.clock.wall_s() + 9
+    room.say(utterance("p", 2, "scheduled", due_s=due_s))
+    room.play(25)
+    assert abs(room.began_s(("p", 0)) - due_s) <= 0.5
+    assert room.names().startswith("script:0:00 script:0:01 p0 p1 script:0:02"), "the third would have overrun it"
+    assert INTERRUPTED not in [event.name for event in room.events]
+
+
+@pytest.mark.parametrize("lead_s", [0.0, 0.3, 1.0, 2.2, 3.1, 4.0, 5.7])
+def test_a_planned_time_is_kept_whatever_is_on_air_when_it_is_pushed(lead_s: float) -> None:
+    room = Room("one. two. three. four", samples=2 * AIR_HZ)
+    room.play(1.6)
+    due_s = room.clock.wall_s() + lead_s
+    room.say(utterance("p", due_s=due_s))
+    room.play(12)
+    over_s = max(due_s, room.began_s(("script:0:0", 0)) + 2.5)  # what was on air is finished
+    assert abs(room.began_s(("p", 0)) - over_s) <= 1.0
+    assert len(set(room.heard)) == len(room.heard)
+
+
+def test_a_planned_time_outlives_the_director() -> None:
+    room = Room("one. two. three. four", samples=3 * AIR_HZ)
+    due_s = room.clock.wall_s() + 9
+    room.say(utterance("p", due_s=due_s))
+    for seconds in (2.0, 3.4, 3.4):
+        room.play(seconds)
+        room.kill_director()
+    room.play(10)
+    assert abs(room.began_s(("p", 0)) - due_s) <= 1.0
+    assert room.names().startswith("script:0:00 script:0:01 p0")
+
+
+def test_a_short_one_goes_first_and_a_higher_lane_is_never_held() -> None:
+    room = Room("one. two. three. four", samples=3 * AIR_HZ)
+    room.lengths = {"r": AIR_HZ // 2, "l": 4 * AIR_HZ}
+    due_s = room.clock.wall_s() + 5
+    room.say(utterance("p", due_s=due_s))
+    room.play(3.0)
+    room.say(utterance("r", 1, "reply"))
+    room.play(1.0)
+    room.say(utterance("l", 1, "live"))
+    room.play(12)
+    assert room.names().startswith("script:0:00 r0 l0 p0 script:0:01")
+    assert 0 <= room.began_s(("p", 0)) - (room.began_s(("l", 0)) + 4) <= 1.0
+
+
+def test_a_planned_time_that_was_missed_by_more_than_its_ttl_expires() -> None:
+    room = Room()
+    now_s = room.clock.wall_s()
+    room.say(utterance("gone", due_s=now_s - 60, expires_s=now_s - 1))
+    room.say(utterance("late", due_s=now_s - 60, expires_s=now_s + 30))
+    room.play(3)
+    assert room.told(EXPIRED) == ["gone"] and room.names() == "late0"
+
+
+def test_words_to_a_room_that_is_silent_need_no_pause_before_them() -> None:
+    room = Room()
+    room.say(utterance("a"))
+    room.play(3)
+    room.say(utterance("b"))
+    assert room.render()
+    assert [mark.at for mark in room.buffer[0].marks if mark.kind == SENTENCE] == [0]
 
 
 def test_nothing_new_begins_while_nobody_listens_but_a_sentence_is_finished() -> None:
@@ -458,49 +600,179 @@ def test_a_script_goes_on_after_a_restart_and_when_all_state_is_lost_after_what_
     assert len(set(room.heard)) == len(room.heard)
 
 
-@pytest.mark.parametrize("seed", range(80))
-def test_nothing_is_lost_and_nothing_repeated_whatever_dies(seed: int) -> None:
-    dice = random.Random(seed)
-    room = Room("alpha. beta. gamma\n\ndelta. epsilon" if dice.random() < 0.5 else "", samples=0)
-    said: dict[str, int] = {}
-    for step in range(500):
-        action = dice.random()
-        if action < 0.06 and len(said) < 30:
-            name, count = f"u{step}.", dice.randint(1, 4)
-            said[name] = count
-            room.say(utterance(name, count, dice.choice(list(LANES)), dice.choice(["append", "insert", "now"])))
-        elif action < 0.40:
-            room.render()
-        elif action < 0.75:
-            room.air()
-        elif action < 0.85:
-            room.director.read_reports()
+class Play:
+    """Random play of a room, and what must hold after it. `seed` tells all of it."""
+
+    def __init__(self, seed: int, notes_may_go: bool = False) -> None:
+        self.dice = random.Random(seed)
+        self.notes_may_go = notes_may_go
+        text = "alpha. beta. gamma\n\ndelta. epsilon" if self.dice.random() < 0.5 else ""
+        self.room = Room(text, samples=0)
+        self.said: dict[str, Utterance] = {}
+        self.begun: set[str] = set()
+        self.room.on_chunk = self.given
+
+    def step(self, number: int) -> None:
+        room, dice = self.room, self.dice
+        act = dice.choices(
+            [self.say, room.render, self.air, self.read, self.wait, *self.troubles()],
+            [6, 34, 35, 10, 5, *[1] * len(self.troubles())],
+        )[0]
+        if act == self.say:
+            self.say(number)
+        else:
+            act()  # type: ignore[call-arg]
+
+    def troubles(self) -> list[Callable[[], object]]:
+        room = self.room
+        usual = [room.kill_director, self.kill_engine, room.kill_playout, room.lose_answer, room.redeliver, room.panic]
+        usual += [self.die_after_an_answer, self.redis_goes_or_comes]
+        return [*usual, self.disk_goes_or_comes, self.lose_notes] if self.notes_may_go else usual
+
+    def say(self, number: int) -> None:
+        if len(self.said) >= 30:
+            return
+        dice, name = self.dice, f"u{number}."
+        more = {"due_s": self.room.clock.wall_s() + dice.uniform(-2, 9)} if dice.random() < 0.15 else {}
+        mode = dice.choice(["append", "append", "insert", "now"])
+        self.said[name] = utterance(name, dice.randint(1, 4), dice.choice(list(LANES)), mode, **more)
+        self.room.say(self.said[name])
+
+    def air(self) -> None:
+        self.room.air()
+
+    def read(self) -> None:
+        self.room.director.read_reports()
+        self.room.hear_cut()
+
+    def wait(self) -> None:
+        self.room.clock.advance(0.3)
+        self.room.director.show.tick()
+        self.room.hear_cut()
+
+    def kill_engine(self) -> None:
+        self.room.kill_engine()
+        for _ in range(self.dice.choice([0, 20])):  # the buffer runs dry, or the new engine is there first
+            self.room.air()
+
+    def die_after_an_answer(self) -> None:
+        """It wrote down what it gave away, and died before it did."""
+        self.room.lose_answer()
+        self.room.kill_director()
+
+    def redis_goes_or_comes(self) -> None:
+        self.room.redis_away = not self.room.redis_away
+        if not self.room.redis_away:
+            self.room.tell()
+            self.room.redeliver()
+
+    def disk_goes_or_comes(self) -> None:
+        self.room.disk_refuses = not self.room.disk_refuses
+
+    def lose_notes(self) -> None:
+        self.room.saved = Continuity()
+        self.room.kill_director()
+
+    def given(self, chunk: AudioChunk) -> None:
+        for mark in chunk.marks:
+            if mark.kind == UTTERANCE and mark.at < HOP and mark.utterance not in self.begun:
+                self.begun.add(mark.utterance)
+                self.check_order(mark.utterance)
+
+    def check_order(self, name: str) -> None:
+        """Nothing that goes first, and was there, is left behind by an utterance that begins for the first time."""
+        one = self.said.get(name)
+        waiting = [other for other in self.said.values() if other.id not in self.begun]
+        if any(other.due_s for other in self.room.pending.values()) or (one and one.mode != "append"):
+            return
+        lane, earlier = (one.lane, list(self.said).index(name)) if one else (LANES["script"], 0)
+        for place, other in enumerate(self.said.values()):
+            first = other.lane > lane or (other.lane == lane and place < earlier)
+            assert not (other in waiting and other.mode == "append" and first), f"{name} went before {other.id}"
+
+    def end(self) -> None:
+        room = self.room
+        room.redis_away = room.disk_refuses = False
+        room.tell()
+        for _ in range(3_000):
+            if not room.pending:
+                break
+            room.run(1)
             room.hear_cut()
-        elif action < 0.90:
-            room.clock.advance(0.3)
-            room.director.show.tick()
-            room.hear_cut()
-        elif action < 0.93:
-            room.kill_director()
-        elif action < 0.95:
-            room.kill_engine()
-            for _ in range(dice.choice([0, 20])):  # the buffer runs dry, or the new engine is there first
-                room.air()
-        elif action < 0.97:
-            room.kill_playout()
-    for _ in range(3_000):
-        if not room.pending:
-            break
+        assert room.pending == {}
+        told = [name for name in room.told(AIRED) if not name.startswith("script:")]
+        assert set(told) == self.said.keys()
+        whole = {(one.id, index) for one in self.said.values() for index in range(len(one.sentences))}
+        assert {key for key in room.heard if key[0] in self.said} == whole
+        if self.notes_may_go:
+            return
+        assert len(set(told)) == len(told)
+        assert len(set(room.heard)) == len(room.heard)
+        for name in {name for name, _ in room.heard}:
+            indices = [index for other, index in room.heard if other == name]
+            assert indices == list(range(len(indices)))
+
+
+def test_a_script_edited_while_the_director_was_dead_goes_on_after_the_paragraph_on_air() -> None:
+    room = Room("one. two. three\n\nfour. five\n\nsix")
+    room.reach(("script:0:0", 1))
+    room.script = script.parse("ONE. TWO. THREE\n\nFOUR. FIVE\n\nSIX", Path("s.md"))
+    room.kill_director()
+    while len(room.heard) < 6:
         room.run(1)
-        room.hear_cut()
-    assert room.pending == {}
-    whole = [(name, index) for name, count in said.items() for index in range(count)]
-    assert sorted(key for key in room.heard if key[0] in said) == sorted(whole)
-    assert len(set(room.heard)) == len(room.heard)
-    for name in {name for name, _ in room.heard}:
-        indices = [index for other, index in room.heard if other == name]
-        assert indices == list(range(len(indices)))
-    assert sorted(room.told(AIRED)) == sorted({*said, *(n for n in room.told(AIRED) if n.startswith("script:"))})
+    assert room.names().startswith("script:0:00 script:0:01 script:0:02 script:1:10 script:1:11 script:1:20")
+
+
+def test_a_paragraph_put_aside_for_others_is_gone_on_with_after_an_edit_and_a_death() -> None:
+    room = Room("one. two. three\n\nfour")
+    room.reach(("script:0:0", 0))
+    room.say(utterance("c", 2))
+    room.reach(("c", 1))
+    room.director.read_reports()
+    room.script = script.parse("ONE. TWO. THREE\n\nFOUR", Path("s.md"))
+    room.kill_director()
+    while len(room.heard) < 6:
+        room.run(1)
+    assert room.names().startswith("script:0:00 c0 c1 script:0:01 script:0:02 script:1:10")
+
+
+def test_a_paragraph_that_finds_no_place_in_a_full_rundown_is_said_later() -> None:
+    rundown = Rundown(capacity_chars=40)
+    rundown.add(utterance("long" * 9))
+    words = script.parse("one two three\n\nfour", Path("s.md"))
+    prompter = Prompter(rundown, Reading(words, split, True, script.Place()), script.Place())
+    prompter.top_up(0.0, lambda one: True)
+    assert len(rundown) == 1
+    rundown.remove("long" * 9)
+    prompter.top_up(0.0, lambda one: True)
+    assert rundown.plan(2, 0.0) == [("script:0:0", 0), ("script:0:1", 0)]
+
+
+def test_without_its_notes_a_director_goes_on_in_the_script_where_the_journal_ends() -> None:
+    room = Room("\n\n".join(f"paragraph {number}" for number in range(40)))
+    while len(room.heard) < 30:
+        room.run(1)
+    room.saved = Continuity()
+    room.kill_director()
+    while len(room.heard) < 36:
+        room.run(1)
+    assert [key[0] for key in room.heard[:36]] == [f"script:0:{number}" for number in range(36)]
+
+
+@pytest.mark.parametrize("seed", range(int(os.environ.get("SEEDS", "90"))))
+def test_nothing_is_lost_and_nothing_repeated_whatever_dies(seed: int) -> None:
+    play = Play(seed)
+    for number in range(500):
+        play.step(number)
+    play.end()
+
+
+@pytest.mark.parametrize("seed", range(int(os.environ.get("SEEDS", "90")) // 3))
+def test_nothing_is_lost_even_when_the_notes_are(seed: int) -> None:
+    play = Play(seed, notes_may_go=True)
+    for number in range(500):
+        play.step(number)
+    play.end()
 
 
 def test_a_late_report_of_our_own_cut_does_not_cut_what_is_said_again() -> None:
@@ -530,6 +802,20 @@ def test_a_cut_that_is_not_ours_loses_nothing() -> None:
     room.run(20)
     assert room.director.supply.number > number
     assert room.names() == "a0 a1"
+
+
+def test_a_panic_in_a_pause_loses_nothing_of_what_playout_had_ahead() -> None:
+    room = Room()
+    room.say(utterance("a", 2))
+    room.say(utterance("b", 2))
+    room.reach(("a", 1))
+    while room.open:
+        room.render()
+        room.air()
+    assert room.director.show.out
+    room.panic()
+    room.run(20)
+    assert room.names() == "a0 a1 b0 b1" and room.pending == {}
 
 
 def test_a_panic_after_the_sentence_began_again_is_a_loss_although_we_cut_just_before() -> None:

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Callable
 
 import numpy as np
 
-from broadcaster.speech import AT_WORK, KEPT, Studio, Trouble, Wanted
+from broadcaster.speech import AGAIN, AT_WORK, KEPT, Studio, Trouble, Wanted
 from broadcaster.utterance import Key
 from pipeline.clock import FakeClock
-from pipeline.errors import MessageError, SpeechError
+from pipeline.errors import BrokeOff, MessageError, SpeechError
 from tts.synthesizer import Piece, Voice
 
 
@@ -21,6 +21,7 @@ class FakeVoice:
         self.begun: list[str] = []
         self.go = asyncio.Event()
         self.closed = False
+        self.breaks = 2  #: tries of "fragile" until one succeeds
 
     async def speak(self, sentence: str, voice: Voice) -> AsyncIterator[Piece]:
         self.begun.append(sentence)
@@ -34,6 +35,8 @@ class FakeVoice:
             yield Piece(np.ones(samples, np.int16), np.ones(samples // 3, np.int16))
         if sentence == "bad":
             raise SpeechError("broke off")
+        if sentence == "fragile" and self.begun.count(sentence) < self.breaks:
+            raise BrokeOff("reset")
 
     async def close(self) -> None:
         self.closed = True
@@ -120,6 +123,40 @@ async def test_a_voice_that_breaks_off_leaves_what_was_given_and_is_told() -> No
     await desk.studio.close()
 
 
+async def test_a_sentence_that_breaks_off_unheard_is_begun_anew_by_another_voice() -> None:
+    desk = Desk()
+    desk.voice.go.set()
+    desk.want("fragile")
+    await eventually(lambda: desk.made)
+    speech = desk.studio.get(("fragile", 0))
+    assert speech is not None and speech.samples == 300 and not speech.failed
+    assert desk.voice.begun == ["fragile"] * 2 and desk.failed == []
+    assert desk.tries == [(("fragile", 0), True), (("fragile", 0), False)]
+    await desk.studio.close()
+
+
+async def test_a_sentence_that_breaks_off_again_and_again_is_told() -> None:
+    desk = Desk()
+    desk.voice.go.set()
+    desk.voice.breaks = 99
+    desk.want("fragile")
+    await eventually(lambda: desk.failed)
+    assert desk.voice.begun == ["fragile"] * AGAIN and desk.studio.get(("fragile", 0)) is None
+    await desk.studio.close()
+
+
+async def test_a_sentence_of_which_some_is_on_air_is_not_begun_anew_behind_its_back() -> None:
+    desk = Desk()
+    desk.want("fragile")
+    speech = desk.studio.get(("fragile", 0))
+    assert speech is not None
+    speech.taken = True
+    desk.voice.go.set()
+    await eventually(lambda: desk.failed)
+    assert speech.failed and desk.voice.begun == ["fragile"]
+    await desk.studio.close()
+
+
 async def test_silence_of_every_kind_is_trouble() -> None:
     desk = Desk(wait_s=0.02)
     desk.voice.go.set()
@@ -142,4 +179,26 @@ async def test_what_is_not_wanted_any_more_is_forgotten_but_what_may_come_again_
     assert desk.studio.get((f"s{2 * KEPT - 1}", 0)) is not None
     desk.studio.forget("out")
     assert desk.studio.get(("out", 0)) is None
+    await desk.studio.close()
+
+
+async def test_a_sentence_over_which_a_director_died_is_made_with_nothing_beside_it() -> None:
+    desk = Desk()
+    suspect = Wanted(("s", 0), "s", Voice("en"), alone=True)
+    others = [Wanted((text, 0), text, Voice("en")) for text in ("a", "b")]
+    desk.studio.want([suspect, *others], ())
+    await eventually(lambda: desk.voice.begun)
+    desk.studio.want([suspect, *others], ())
+    assert desk.voice.begun == ["s"]
+    desk.studio.want([others[1], suspect], ())  # what comes first never waits
+    await eventually(lambda: desk.voice.begun == ["s", "b"])
+    desk.voice.go.set()
+    await eventually(lambda: len(desk.made) == 2)
+    desk.voice.go.clear()
+    desk.studio.want([others[0], Wanted(("t", 0), "t", Voice("en"), alone=True)], ())
+    await eventually(lambda: desk.voice.begun == ["s", "b", "a"])  # and it waits until it can be alone
+    desk.voice.go.set()
+    await eventually(lambda: len(desk.made) == 3)
+    desk.studio.want([others[0], Wanted(("t", 0), "t", Voice("en"), alone=True)], ())
+    await eventually(lambda: len(desk.made) == 4)
     await desk.studio.close()

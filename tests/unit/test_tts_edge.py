@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 
-import av
 import edge_tts.communicate
 import numpy as np
 import pytest
 from aiohttp import web
 
 from pipeline.errors import SpeechError, UnknownVoice
+from tests import edge_service
+from tests.edge_service import audio, boundary
 from tts.edge import EdgeSynthesizer, voice_for
 from tts.pcm import joined
 from tts.synthesizer import Piece, Voice
@@ -25,27 +25,9 @@ Script = Callable[[web.WebSocketResponse, str], Awaitable[None]]
 
 
 def mp3(seconds: float) -> bytes:
-    """A 440 Hz tone as the service would send it: 24 kHz, 48 kb/s, mono."""
-    encoder = av.CodecContext.create("libmp3lame", "w")
-    encoder.sample_rate, encoder.layout, encoder.format, encoder.bit_rate = 24_000, "mono", "s16p", 48_000
-    encoder.open()
-    samples = (12_000 * np.sin(2 * np.pi * 440 * np.arange(int(seconds * 24_000)) / 24_000)).astype(np.int16)
-    packets = []
-    for at in range(0, len(samples) - 575, 576):
-        frame = av.AudioFrame.from_ndarray(samples[at : at + 576].reshape(1, -1), format="s16p", layout="mono")
-        frame.sample_rate, frame.pts = 24_000, at
-        packets += encoder.encode(frame)
-    return b"".join(bytes(packet) for packet in [*packets, *encoder.encode(None)])
-
-
-def audio(data: bytes) -> bytes:
-    header = b"X-RequestId:1\r\nContent-Type:audio/mpeg\r\nPath:audio\r\n"
-    return len(header).to_bytes(2, "big") + header + data
-
-
-def boundary(text: str, offset: int, duration: int) -> str:
-    data = {"Offset": offset, "Duration": duration, "text": {"Text": text, "Length": len(text), "BoundaryType": "Word"}}
-    return "Path:audio.metadata\r\n\r\n" + json.dumps({"Metadata": [{"Type": "WordBoundary", "Data": data}]})
+    """A 440 Hz tone as the service would send it."""
+    samples = 12_000 * np.sin(2 * np.pi * 440 * np.arange(int(seconds * 24_000)) / 24_000)
+    return edge_service.mp3(samples.astype(np.int16))
 
 
 class Service:
@@ -178,6 +160,14 @@ async def test_a_refused_connection_is_a_speech_error(
         await said(edge)
 
 
+async def test_a_refusal_is_told_without_the_tokens_of_its_address(
+    edge: EdgeSynthesizer, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edge_tts.communicate, "WSS_URL", edge_tts.communicate.WSS_URL.replace("/v1", "/v0"))
+    with pytest.raises(SpeechError, match=r"404, message='Invalid response status'$"):
+        await said(edge)
+
+
 async def test_a_silent_service_is_a_speech_error(
     edge: EdgeSynthesizer, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -223,3 +213,47 @@ def test_a_language_is_given_a_voice(name: str, voice: str) -> None:
 def test_a_name_that_is_no_voice_is_refused(name: str) -> None:
     with pytest.raises(UnknownVoice, match="zh-CN-XiaoxiaoNeural"):
         voice_for(name)
+
+
+CUT_OFF = [("Hello", 1_000_000, 4_000_000)]
+
+
+async def test_a_service_that_goes_away_before_its_end_is_told_from_one_that_is_done(
+    edge: EdgeSynthesizer, service: Service
+) -> None:
+    async def leave(socket: web.WebSocketResponse, ssml: str) -> None:
+        data = mp3(1.5)
+        await socket.send_str(boundary(*HELLO[0]))
+        await socket.send_bytes(audio(data[: len(data) // 2]))
+        await socket.close()
+
+    service.script = leave
+    with pytest.raises(SpeechError, match="before the sentence did"):
+        await said(edge)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told", "reason"),
+    [
+        (0.6, HELLO, "its last word ends at 1.1 s"),
+        (1.5, CUT_OFF, "it stopped after 'Hello'"),
+    ],
+)
+async def test_an_end_in_the_middle_of_a_sentence_is_no_end(
+    edge: EdgeSynthesizer, service: Service, seconds: float, told: list[tuple[str, int, int]], reason: str
+) -> None:
+    async def talk(socket: web.WebSocketResponse, ssml: str) -> None:
+        for one in told:
+            await socket.send_str(boundary(*one))
+        await socket.send_bytes(audio(mp3(seconds)))
+        await socket.send_str("Path:turn.end\r\n\r\n{}")
+
+    service.script = talk
+    with pytest.raises(SpeechError, match=reason):
+        await said(edge, "Hello world, how are you all today?")
+
+
+async def test_words_that_the_service_tells_otherwise_do_not_make_an_end(
+    edge: EdgeSynthesizer, service: Service
+) -> None:
+    await said(edge, "Helo, World of wonders and more!")  # neither word is found in it

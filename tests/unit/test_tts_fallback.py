@@ -3,15 +3,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
+from pathlib import Path
 
 import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
 from pipeline.clock import FakeClock
-from pipeline.errors import MessageError, SpeechError, UnknownVoice
+from pipeline.errors import BrokeOff, MessageError, SpeechError, UnknownVoice, VoicesDown
 from pipeline.media import PHONEME, WORD, Mark
-from tts.fallback import REST_S, Chain, make_chain, plausible_samples, prepared
+from tts.breaker import REST_S
+from tts.cache import SpeechCache
+from tts.fallback import Chain, make_chain, prepared
+from tts.loudness import Gain, Levels
 from tts.pcm import joined
 from tts.synthesizer import PROVIDERS, Piece, Voice
 
@@ -26,6 +30,9 @@ def sound(seconds: float, level: int = 8_000, marks: tuple[Mark, ...] = ()) -> P
 
 class Fake:
     """A voice that yields pieces, raises errors and hangs (None) as its list says."""
+
+    version = "1"
+    remote = False
 
     def __init__(self, *acts: Piece | SpeechError | None) -> None:
         self.acts = acts
@@ -53,8 +60,13 @@ class Fake:
 GOOD = sound(0.5), sound(0.5)
 
 
-def chain(*fakes: Fake, timeout_s: float = 0.1, clock: FakeClock | None = None) -> Chain:
-    return Chain([("abc"[at], fake) for at, fake in enumerate(fakes)], timeout_s, clock or FakeClock())
+def chain(
+    *fakes: Fake, timeout_s: float = 0.1, clock: FakeClock | None = None, cache: SpeechCache | None = None
+) -> Chain:
+    """Its voices are as loud as they should be already, and so need not be measured before they are heard."""
+    levels = Levels(None, {f"{name}/en": Gain(0.0, 60.0) for name in "abc"})
+    named = [("abc"[at], fake) for at, fake in enumerate(fakes)]
+    return Chain(named, timeout_s, clock or FakeClock(), cache or SpeechCache(Path(), 0), levels)
 
 
 async def said(voices: Chain, text: str = TEXT, voice: Voice = EN) -> Piece:
@@ -96,10 +108,10 @@ async def test_a_voice_that_fails_before_it_is_heard_is_replaced(acts: list[Piec
 
 @pytest.mark.parametrize("act", [SpeechError("reset"), None])
 async def test_a_voice_that_breaks_off_is_not_the_next_to_try(act: SpeechError | None) -> None:
-    first, second = Fake(sound(0.5), act), Fake(*GOOD)
+    first, second = Fake(sound(0.7), act), Fake(*GOOD)
     voices = chain(first, second)
     heard = []
-    with pytest.raises(SpeechError, match="a broke off"):
+    with pytest.raises(BrokeOff, match="a broke off"):
         async for piece in voices.speak(TEXT, EN):
             heard.append(piece)
     assert heard
@@ -119,15 +131,62 @@ async def test_when_all_fail_each_reason_is_named() -> None:
         await said(chain(Fake(SpeechError("refused")), Fake(None)))
 
 
-async def test_resting_voices_are_tried_when_nothing_else_is_left() -> None:
+def probes() -> list[str]:
+    """Names of the probes that are under way."""
+    return [task.get_name() for task in asyncio.all_tasks() if task.get_name() == "voice-probe"]
+
+
+async def test_while_no_voice_works_nobody_is_asked_until_a_probe_succeeds() -> None:
+    clock = FakeClock()
     only = Fake(SpeechError("refused"))
-    voices = chain(only)
-    with pytest.raises(SpeechError):
-        await said(voices)
-    only.acts = GOOD
+    voices = chain(only, clock=clock)
     with capture_logs() as logs:
+        for _ in range(3):
+            with pytest.raises(VoicesDown, match="a"):
+                await said(voices)
+    assert len(only.heard) == 1 and not voices.works and not voices.can_say(TEXT, EN)
+    assert [log["event"] for log in logs] == ["voice.failed", "voice.none_left"]
+    for wait_s in (0.0, 1.0, 2.0, 4.0, 8.0, 8.0):  # it is tried at once, and then less and less often
+        tries = only.left
+        clock.advance(wait_s - 0.1)
+        voices.tick()
+        assert wait_s == 0 or only.left == tries
+        clock.advance(0.1)
+        voices.tick()
+        await until(lambda tries=tries: only.left == tries + 1 and not probes())
+    only.acts = GOOD
+    clock.advance(8.0)
+    voices.tick()
+    await until(lambda: voices.works)
+    assert {text for text, _ in only.heard[1:]} == {"One two three."}
+    await said(voices)
+    await voices.close()
+
+
+async def test_a_sentence_that_no_voice_can_say_is_told_from_voices_that_are_down() -> None:
+    first = Fake(*GOOD)
+    voices = chain(first)
+    await said(voices)  # it works
+    first.acts = ()
+    with pytest.raises(SpeechError) as raised:
         await said(voices)
-    assert [log["event"] for log in logs] == ["voice.recovered"]
+    assert not isinstance(raised.value, VoicesDown)
+    with pytest.raises(VoicesDown):
+        await said(voices)
+
+
+async def test_a_voice_that_only_a_resting_provider_has_is_waited_for() -> None:
+    first, second = Fake(SpeechError("refused")), Fake(UnknownVoice("no klingon"))
+    voices = chain(first, second)
+    for _ in range(2):
+        with pytest.raises(VoicesDown, match="no klingon"):
+            await said(voices)
+    assert voices.works and len(first.heard) == 1
+
+
+async def test_a_voice_that_nobody_has_is_told_as_such() -> None:
+    with pytest.raises(UnknownVoice, match=r"a: no klingon; b: no klingon"):
+        await said(chain(Fake(UnknownVoice("no klingon")), Fake(UnknownVoice("no klingon"))))
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -142,22 +201,25 @@ async def test_a_rested_voice_is_probed_unheard_and_then_used_again() -> None:
     voices = chain(first, second, clock=clock)
     await said(voices)
     await said(voices)
+    voices.tick()
     assert len(first.heard) == 1
     clock.advance(REST_S)
+    voices.tick()
     await said(voices)
     await until(lambda: first.left == 2)  # probed, and still broken
     assert len(second.heard) == 3
+    voices.tick()
     await said(voices)
     assert len(first.heard) == 2
     first.acts = GOOD
     clock.advance(REST_S)
     with capture_logs() as logs:
-        await said(voices)
+        voices.tick()
         await until(lambda: bool(logs))
     assert logs == [{"event": "voice.recovered", "name": "a", "log_level": "info"}]
-    assert len(second.heard) == 5
+    assert len(second.heard) == 4
     await said(voices)
-    assert len(second.heard) == 5
+    assert len(second.heard) == 4
     await voices.close()
 
 
@@ -168,7 +230,7 @@ async def test_a_probe_that_hangs_ends_with_the_chain() -> None:
     await said(voices)
     first.acts = (None,)
     clock.advance(REST_S)
-    await said(voices)
+    voices.tick()
     await until(lambda: len(first.heard) == 2)
     await voices.close()
     assert first.left == 2
@@ -223,13 +285,6 @@ async def test_figures_are_read_out_and_marks_carry_what_is_shown() -> None:
 )  # fmt: skip
 def test_hanzi_are_given_to_a_chinese_voice(text: str, voice: str, used: str) -> None:
     assert prepared(text, Voice(voice))[1].name == used
-
-
-def test_what_is_plausible_depends_on_text_and_rate() -> None:
-    longest, shortest = plausible_samples("a" * 100, 1.0)
-    fast_longest, fast_shortest = plausible_samples("a" * 100, 2.0)
-    assert shortest == 2 * fast_shortest == 96_000
-    assert longest == 2 * fast_longest == 110 * 48_000
 
 
 @pytest.mark.parametrize("name", PROVIDERS)

@@ -33,13 +33,15 @@ def test_a_bare_text_is_a_command_that_is_appended() -> None:
 
 
 def test_all_fields_are_read_and_ttl_counts_from_the_stream_id() -> None:
-    fields = message(
-        text="你好", lane="live", mode="now", id="a/1", ttl_s="30.5", at="2026-05-01T20:00:00Z", voice="zh-CN-X"
-    )
+    fields = message(text="你好", lane="live", mode="now", id="a/1", ttl_s="30.5", voice="zh-CN-X")
     read = parse(STREAM_ID, fields, split, NOW_S)
     assert (read.id, read.lane, read.mode, read.voice) == ("a/1", Lane.LIVE, "now", "zh-CN-X")
     assert read.expires_s == 1_699_999_990 + 30.5
-    assert read.due_s == 1_777_665_600
+
+
+def test_the_ttl_of_a_planned_time_counts_from_that_time() -> None:
+    read = parse(STREAM_ID, message(text="a", ttl_s="60", at="2026-05-01T20:00:00Z"), split, NOW_S)
+    assert (read.due_s, read.expires_s) == (1_777_665_600, 1_777_665_660)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from broadcaster.watch import BACK_OFF_S, BURST, BURST_S, BackOff, Progress
+from broadcaster.watch import BACK_OFF_S, BURST, BURST_S, STEADY_S, BackOff, Progress
 
 PHASES = {"loading": 60.0, "ready": 2.5}
 
@@ -38,17 +38,35 @@ def test_an_unknown_phase_is_not_for_ever() -> None:
 
 def test_a_child_that_never_gets_to_work_is_started_ever_more_slowly_and_for_ever() -> None:
     back_off = BackOff()
-    waits = [back_off.after_death(float(n), worked=False) for n in range(10)]
+    waits = [back_off.after_death(float(n), None) for n in range(10)]
     assert waits[0] == 0.0 and waits == sorted(waits) and waits[-1] == BACK_OFF_S[-1]
 
 
 def test_pushers_killed_again_and_again_come_back_at_once_each_time() -> None:
     back_off = BackOff()
-    assert [back_off.after_death(n * 1.5, worked=True) for n in range(10)] == [0.0] * 10
+    assert [back_off.after_death(n * 1.5, 1.0) for n in range(10)] == [0.0] * 10
 
 
 def test_a_crash_loop_of_a_child_that_gets_to_work_is_braked() -> None:
     back_off = BackOff()
-    waits = [back_off.after_death(n * 0.5, worked=True) for n in range(BURST + 8)]
+    waits = [back_off.after_death(n * 0.5, 0.4) for n in range(BURST + 8)]
     assert waits[:BURST] == [0.0] * BURST and waits[-1] == BACK_OFF_S[-1]
-    assert back_off.after_death(BURST_S * 3, worked=True) == 0.0
+    assert back_off.braked
+
+
+def test_a_brake_holds_until_a_minute_of_work_and_then_restarts_are_at_once_again() -> None:
+    back_off = BackOff()
+    for n in range(len(BACK_OFF_S)):
+        back_off.after_death(float(n), None)
+    assert back_off.braked
+    assert back_off.after_death(BURST_S * 3, STEADY_S - 1) == BACK_OFF_S[-1]
+    assert not back_off.release(STEADY_S - 1) and back_off.release(STEADY_S) and not back_off.release(STEADY_S)
+    assert back_off.after_death(BURST_S * 4, 1.0) == 0.0
+
+
+def test_work_is_counted_from_the_last_time_it_was_begun() -> None:
+    progress = Progress(started_s=0, beat_s=0)
+    assert progress.worked_s(5) is None
+    for now, phase in ((5, "live"), (20, "live"), (30, "backing-off"), (31, "live")):
+        progress.beat(now, phase, busy=False)
+    assert progress.worked_s(41) == 10

@@ -1,0 +1,133 @@
+"""The commands that need no room: `render`, `avatar bake`, `avatar preview`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pipeline.errors import ConfigError
+
+avatar_app = typer.Typer(help="Make and look at avatars.", no_args_is_help=True)
+
+SizeOption = Annotated[str, typer.Option("--size", help="Width and height in pixels, even.", metavar="WxH")]
+AvatarOption = Annotated[
+    Path | None, typer.Option("--avatar", help="A picture with its points, or an .avatar file; default: the presenter.")
+]
+EngineOption = Annotated[str, typer.Option("--engine", help="Who draws.")]
+SeedOption = Annotated[int, typer.Option("--seed", help="Decides blinks and sway.")]
+
+
+def render(
+    out: Annotated[Path, typer.Argument(help="The MP4 to make.")],
+    audio: Annotated[Path | None, typer.Option(help="A file with the sound: WAV, MP3, any that libav reads.")] = None,
+    text: Annotated[str | None, typer.Option(help="What to say.")] = None,
+    script: Annotated[Path | None, typer.Option(help="A script file: Markdown or plain text.")] = None,
+    avatar: AvatarOption = None,
+    engine: EngineOption = "portrait",
+    voice: Annotated[str, typer.Option(help="A provider's voice, or a language.")] = "en",
+    provider: Annotated[
+        list[str] | None, typer.Option(help="A voice provider; given again, the next one to ask. Default: espeak.")
+    ] = None,
+    rate: Annotated[float, typer.Option(help="Speed of speech, 0.5 to 2.")] = 1.0,
+    size: SizeOption = "448x768",
+    seed: SeedOption = 0,
+    label: Annotated[str | None, typer.Option(help="Wording of the notice that a machine speaks.")] = None,
+    corner: Annotated[str | None, typer.Option(help="Where the notice stands, as top-left.")] = None,
+    restart: Annotated[bool, typer.Option("--restart", help="Begin anew, over what is there.")] = False,
+) -> None:
+    """Make a talk into an MP4 file, offline; the same command goes on where it was interrupted."""
+    from broadcaster import log
+    from broadcaster.config import AvatarSection, LabelSection, VoiceSection
+    from broadcaster.render.job import Request, render
+    from broadcaster.render.progress import progress
+
+    drawn = {"image": avatar, "engine": engine, "size": _sides(size), "seed": seed}
+    spoken = {"name": voice, "rate": rate, "chain": provider or ["espeak"]}
+    notice = {name: value for name, value in (("text", label), ("corner", corner)) if value is not None}
+    request = Request(
+        out,
+        audio=audio,
+        text=text,
+        script=script,
+        avatar=_section(AvatarSection, drawn),
+        voice=_section(VoiceSection, spoken),
+        label=_section(LabelSection, notice),
+        restart=restart,
+    )
+    log.configure("render")
+    shown = progress()
+    try:
+        made = render(request, shown)
+    except KeyboardInterrupt:
+        shown.note(f"stopped; the same command goes on with {out}.part")
+        raise
+    finally:
+        shown.close()
+    typer.echo(f"{out}: {made.frames} pictures, {made.seconds:.2f} s")
+
+
+@avatar_app.command("bake")
+def avatar_bake(
+    picture: Annotated[Path, typer.Argument(help="A portrait: PNG, JPEG, WebP …")],
+    points: Annotated[
+        Path | None, typer.Option(help="Its points; default: the .json beside it, else the face is found.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="The .avatar file; default: beside it.")] = None,
+    size: Annotated[str | None, typer.Option("--size", help="Crop to this size on air.", metavar="WxH")] = None,
+) -> None:
+    """Make a picture into an .avatar file, which `avatar.image` and --avatar take."""
+    from pipeline.bake import bake
+
+    baked = bake(picture, points, out, _sides(size) if size else None)
+    origin = f"points of {baked.points_from}" if baked.points_from else "one face found: look at it with preview"
+    typer.echo(f"{baked.path}: {baked.size[0]}x{baked.size[1]}, {origin}")
+
+
+@avatar_app.command("preview")
+def avatar_preview(
+    avatar: Annotated[Path, typer.Argument(help="An .avatar file, or a picture with its points.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The PNG to write.")],
+    engine: EngineOption = "portrait",
+    size: SizeOption = "448x768",
+    seed: SeedOption = 0,
+) -> None:
+    """Draw an avatar's points, and how it looks at rest, blinking and speaking, on one picture."""
+    from broadcaster.config import AvatarSection
+    from pipeline.avatar import load_avatar
+    from pipeline.contactsheet import contact_sheet, write_png
+    from pipeline.engine import load_engine
+
+    section = _section(AvatarSection, {"image": avatar, "engine": engine, "size": _sides(size), "seed": seed})
+    drawing = load_engine(section.engine)
+    try:
+        loaded = load_avatar(section.image, section.size)
+        drawing.format(loaded)
+        write_png(out, contact_sheet(drawing, loaded, section.seed))
+    finally:
+        drawing.close()
+    typer.echo(f"{out}: points, rest, blink; then a, i, u, e, f, m")
+
+
+def _section(section: Any, values: dict[str, Any]) -> Any:
+    """A section of the configuration from options; ConfigError names the option."""
+    from pydantic import ValidationError
+
+    try:
+        return section.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        text = first["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"--{OPTION_OF.get(str(first['loc'][0]), first['loc'][0])}: {text}") from None
+
+
+OPTION_OF = {"name": "voice", "chain": "provider", "image": "avatar", "text": "label"}
+"""Options that are called otherwise than the keys of the configuration."""
+
+
+def _sides(size: str) -> tuple[int, int]:
+    width, _, height = size.lower().replace("×", "x").partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        raise ConfigError(f"--size: {size!r}: write WIDTHxHEIGHT, as 448x768")
+    return int(width), int(height)

@@ -1,0 +1,101 @@
+"""The configuration's reference as data, and as a page of documentation.
+
+In: configs/reference.yaml, whose comments say what each key does. Out: its entries in order, and Markdown for
+docs/configuration.md (`python -m broadcaster.reference`). Pure but for reading that file.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.shipped import CONFIGS
+
+REFERENCE = CONFIGS / "reference.yaml"
+KEY = re.compile(r"^( *)(- )?([a-z_]+):(?: +(.*))?$")
+HEAD = """# Configuration
+
+What `broadcaster run FILE` reads. This page is [configs/reference.yaml](../configs/reference.yaml) in another form
+(`make docs` writes it); that file is itself a configuration and a good one to start from.
+
+{intro}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One key. name: dotted. text: its comment. example: what stands there, "" for a section."""
+
+    name: str
+    text: str
+    example: str = ""
+
+    @property
+    def section(self) -> str:
+        return self.name.rpartition(".")[0]
+
+
+def intro(text: str) -> list[str]:
+    """The lines of comment before the first empty line: what holds for all keys."""
+    lines = text.partition("\n\n")[0].splitlines()
+    return [line.strip("# ") for line in lines if line.startswith("#")]
+
+
+def entries(text: str) -> Iterator[Entry]:
+    """Every key with the comment above it, in the file's order; those of a list's items as often as they stand."""
+    comment: list[str] = []
+    section = ""
+    for line in text.partition("\n\n")[2].splitlines():
+        if line.lstrip().startswith("#"):
+            comment.append(line.strip(" #"))
+        elif match := KEY.match(line):
+            indent, item, key, value = match.groups()
+            nested = bool(indent or item)
+            section = section if nested else key
+            yield Entry(f"{section}.{key}" if nested else key, " ".join(comment), value or "")
+            comment = []
+
+
+def page(text: str) -> str:
+    """docs/configuration.md."""
+    blocks = [HEAD.format(intro="\n".join(intro(text)))]
+    seen: set[str] = set()
+    open_table = False
+    for entry in entries(text):
+        if entry.name in seen or (entry.section and not entry.text):
+            continue
+        seen.add(entry.name)
+        if not entry.section:
+            blocks.append(_heading(entry))
+            open_table = False
+            continue
+        if not open_table:
+            gap = "" if blocks[-1].endswith("\n\n") else "\n"
+            blocks.append(f"{gap}| key | as in the reference | |\n|---|---|---|\n")
+            open_table = True
+        blocks.append(f"| `{entry.name}` | {_code(entry.example)} | {_cell(entry.text)} |\n")
+    return "".join(blocks)
+
+
+def _heading(entry: Entry) -> str:
+    example = f"```yaml\n{entry.name}: {entry.example}\n```\n" if entry.example else ""
+    return f"\n## {entry.name}\n\n" + "\n".join(part for part in (entry.text and f"{entry.text}\n", example) if part)
+
+
+def _code(example: str) -> str:
+    return f"`{_cell(example)}`" if example else ""
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def main() -> None:
+    sys.stdout.write(page(Path(REFERENCE).read_text(encoding="utf-8")))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,214 @@
+"""A talk as an MP4 file, without a room: as fast as the machine can, and resumable after a kill.
+
+In: words or a sound file, an avatar. Out: one file, made of what would be on air: the same reading and voices, the
+same steps of the same engine, label and subtitles in every picture. It has ⌈samples / 1,920⌉ pictures, and its
+sound is what drove them. Redis, playout and outputs are not touched.
+
+    words → speech → tape ─┬─ hops → engine → pictures → groups ─┬─▶ MP4
+                           └──────────────── sound ──────────────┘
+
+Each stage leaves files behind (broadcaster/unfinished.py), and every group of pictures is encoded by itself, so a
+render that was interrupted ends in the same pictures and samples as one that was not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+from broadcaster import script
+from broadcaster.config import AvatarSection, LabelSection, VoiceSection
+from broadcaster.render import narration
+from broadcaster.render.footage import Footage
+from broadcaster.render.progress import Progress
+from broadcaster.render.tape import Tape, TapeWriter
+from broadcaster.render.unfinished import Unfinished, held
+from pipeline.avatar import Avatar, load_avatar
+from pipeline.clock import RealClock
+from pipeline.engine import AvatarEngine, load_engine
+from pipeline.errors import BadInput, ConfigError, MessageError
+from pipeline.media import AIR_HZ, FPS
+from streams.clip import join
+from streams.soundfile import SoundFile
+from tts.fallback import make_chain
+from tts.pcm import Speech
+from tts.synthesizer import Voice
+
+VOICE_TIMEOUT_S = 20.0  # nobody waits on air
+MADE_BY = ("broadcaster", "av", "numpy", "opencv-python-headless")  # other versions may draw or encode otherwise
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to make. One of audio, text and script is given; the sections are those of a room's configuration."""
+
+    out: Path
+    audio: Path | None = None
+    text: str | None = None
+    script: Path | None = None
+    avatar: AvatarSection = field(default_factory=AvatarSection)
+    voice: VoiceSection = field(default_factory=VoiceSection)
+    label: LabelSection = field(default_factory=LabelSection)
+    restart: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """frames: in the file. samples: of 48 kHz."""
+
+    frames: int
+    samples: int
+
+    @property
+    def seconds(self) -> float:
+        return self.samples / AIR_HZ
+
+
+def render(request: Request, progress: Progress) -> Rendered:
+    """Make the file. BadInput and its kin say what is wrong with the request, SpeechError and OutputError what failed.
+
+    Whatever ends it early, a kill too: the same request goes on from there.
+    """
+    paragraphs = _paragraphs(request)
+    _check_out(request.out)
+    engine = load_engine(request.avatar.engine)
+    try:
+        avatar = load_avatar(request.avatar.image, request.avatar.size)
+        engine.format(avatar)
+        with held(request.out, _identity(request, avatar), request.restart) as place:
+            tape = _tape(request, paragraphs, place, progress)
+            _pictures(request, tape, engine, avatar, place, progress)
+            _joined(tape, place, progress)
+            place.finish()
+        return Rendered(tape.frames, tape.samples)
+    finally:
+        engine.close()
+
+
+# ── what is asked ────────────────────────────────────────────────────────────────────────────────
+
+
+def _paragraphs(request: Request) -> tuple[script.Paragraph, ...]:
+    """The words; none where a sound file is given."""
+    if (request.audio is not None) + (request.text is not None) + (request.script is not None) != 1:
+        raise ConfigError("say what to render: one of --audio FILE, --text TEXT and --script FILE")
+    if request.script is not None:
+        return script.load(request.script).paragraphs
+    if request.text is not None:
+        return script.parse(request.text, Path("--text")).paragraphs
+    return ()
+
+
+def _check_out(out: Path) -> None:
+    if out.suffix.lower() != ".mp4":
+        raise ConfigError(f"{out}: the file to make must end in .mp4")
+    if out.is_dir():
+        raise ConfigError(f"{out}: is a directory")
+    if not out.parent.is_dir():
+        raise ConfigError(f"{out.parent}: no such directory")
+
+
+def _identity(request: Request, avatar: Avatar) -> dict[str, str]:
+    """What decides the content of the file, in words that tell a person what differs."""
+    parts = {
+        "engine": request.avatar.engine,
+        "avatar": f"{avatar.name} {avatar.digest[:12]}",
+        "size": "{}x{}".format(*request.avatar.size),
+        "seed": str(request.avatar.seed),
+        "label": f"{request.label.text} ({request.label.corner})",
+        "made by": " ".join(f"{name} {version(name)}" for name in MADE_BY),
+    }
+    if request.audio is not None:
+        return {"audio": _digest(request.audio), **parts}
+    words = (request.text or "").encode() if request.script is None else request.script.read_bytes()
+    spoken = {
+        "voice": f"{request.voice.name} by {', then '.join(request.voice.chain)}",
+        "rate": f"{request.voice.rate:g}",
+    }
+    return {"words": hashlib.sha256(words).hexdigest()[:12], **spoken, **parts}
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:12]
+    except OSError as error:
+        raise BadInput(f"{path}: {error.strerror}") from error
+
+
+# ── sound ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _tape(request: Request, paragraphs: tuple[script.Paragraph, ...], place: Unfinished, progress: Progress) -> Tape:
+    try:
+        return Tape(place.directory)
+    except FileNotFoundError:
+        pass
+    with TapeWriter(place.directory) as tape:
+        if request.audio is not None:
+            _copy(SoundFile(request.audio), tape, progress)
+        else:
+            _narrate(request, paragraphs, place, tape, progress)
+        tape.end()
+    return Tape(place.directory)
+
+
+def _copy(sound: SoundFile, tape: TapeWriter, progress: Progress) -> None:
+    """A sound file onto the tape, with its drive."""
+    speech = Speech(AIR_HZ)
+    for block in sound.blocks():
+        if tape.samples == 0:
+            progress.begin("reading", sound.seconds or 0)
+        if piece := speech.feed(block):
+            tape.add(piece.air, piece.drive)
+        progress.reach(tape.samples / AIR_HZ)
+    if piece := speech.end():
+        tape.add(piece.air, piece.drive)
+    if sound.damaged:
+        progress.note(f"{sound.damaged} damaged parts of the sound were left out")
+
+
+def _narrate(
+    request: Request,
+    paragraphs: tuple[script.Paragraph, ...],
+    place: Unfinished,
+    tape: TapeWriter,
+    progress: Progress,
+) -> None:
+    spoken = narration.sentences_of(paragraphs)
+    progress.begin("speaking", len(spoken), "sentences")
+    asyncio.run(_speak(request, spoken, place, progress))
+    try:
+        narration.lay_out(spoken, place.speech, tape)
+    except MessageError as error:
+        raise BadInput(f"{request.script or '--text'}: {error}") from error
+
+
+async def _speak(request: Request, spoken: list[narration.Sentence], place: Unfinished, progress: Progress) -> None:
+    voice = Voice(request.voice.name, request.voice.rate)
+    chain = make_chain(request.voice.chain, VOICE_TIMEOUT_S, RealClock(), place.speech)
+    try:
+        await narration.speak_all(spoken, voice, chain, place.speech, progress.reach, progress.note)
+    finally:
+        await chain.close()
+
+
+# ── pictures ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _pictures(
+    request: Request, tape: Tape, engine: AvatarEngine, avatar: Avatar, place: Unfinished, progress: Progress
+) -> None:
+    footage = Footage(tape, engine, avatar, request.label, place)
+    footage.open(request.avatar.seed)
+    progress.begin("drawing", tape.frames / FPS, done=footage.frame / FPS)
+    footage.run(lambda frame: progress.reach(frame / FPS))
+
+
+def _joined(tape: Tape, place: Unfinished, progress: Progress) -> None:
+    groups = [place.group(index) for index in range(place.groups_done())]
+    progress.begin("joining", tape.frames / FPS)
+    join(groups, tape.sound(), place.joined, lambda frame: progress.reach(frame / FPS))

@@ -1,0 +1,252 @@
+"""A picture becomes an avatar in one file, or is refused in words that say what to do."""
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline import facefinder
+from pipeline.avatar import Points, load_avatar, need_points, points_path, read_points
+from pipeline.avatarfile import MARK, pack, unpack
+from pipeline.bake import KEPT_PX, bake
+from pipeline.contactsheet import COLUMNS, contact_sheet
+from pipeline.engine import load_engine
+from pipeline.errors import AvatarError
+from pipeline.shipped import PRESENTER
+from streams.slate import slate
+
+SIZE = (448, 768)
+
+
+@pytest.fixture(scope="module")
+def host() -> Image.Image:
+    with Image.open(PRESENTER) as opened:
+        return opened.convert("RGB")
+
+
+@pytest.fixture(scope="module")
+def drawn(host: Image.Image) -> Points:
+    """The points that were made by hand."""
+    return read_points(points_path(PRESENTER), host.size, "host.png")
+
+
+def saved(picture: Image.Image, folder: Path, name: str = "face.png") -> Path:
+    picture.save(folder / name)
+    return folder / name
+
+
+def off(one: Points, other: Points) -> float:
+    """The largest distance of eyes and mouth, in distances between the eyes."""
+    unit = math.dist(other.eyes[0].iris, other.eyes[1].iris)
+    pairs = [(a.iris, b.iris) for a, b in zip(one.eyes, other.eyes, strict=True)]
+    pairs += [(getattr(one.mouth, name), getattr(other.mouth, name)) for name in one.mouth.__struct_fields__]
+    pairs += [(one.nose, other.nose), (one.chin, other.chin)]
+    return max(math.dist(a, b) for a, b in pairs) / unit
+
+
+def test_the_face_of_the_presenter_is_found_where_it_was_drawn(
+    tmp_path: Path, host: Image.Image, drawn: Points
+) -> None:
+    baked = bake(saved(host, tmp_path), None, None, None)
+    assert baked.path == tmp_path / "face.avatar"
+    assert baked.points_from is None
+    found = need_points(load_avatar(baked.path, host.size))
+    assert off(found, drawn) < 0.1
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["face.avatar", "face.png"]
+
+
+@pytest.mark.parametrize("degrees", [-8, 8])
+def test_a_head_that_is_tilted_has_its_points_tilted(
+    tmp_path: Path, host: Image.Image, drawn: Points, degrees: int
+) -> None:
+    tilted = host.rotate(degrees, Image.Resampling.BICUBIC, center=drawn.nose, fillcolor=(40, 80, 90))
+    found = need_points(load_avatar(bake(saved(tilted, tmp_path), None, None, None).path, host.size))
+    for one, other in zip(found.eyes, drawn.eyes, strict=True):
+        turn = math.radians(-degrees)
+        dx, dy = other.iris[0] - drawn.nose[0], other.iris[1] - drawn.nose[1]
+        there = (
+            drawn.nose[0] + dx * math.cos(turn) - dy * math.sin(turn),
+            drawn.nose[1] + dx * math.sin(turn) + dy * math.cos(turn),
+        )
+        assert math.dist(one.iris, there) < 12  # of 156 between the eyes
+    slope = (found.mouth.right[1] - found.mouth.left[1]) / (found.mouth.right[0] - found.mouth.left[0])
+    assert math.degrees(math.atan(slope)) == pytest.approx(-degrees, abs=4)
+
+
+@pytest.mark.parametrize("kind", ["grey", "cmyk", "clear", "turned", "large"])
+def test_a_face_is_found_in_pictures_of_any_make(tmp_path: Path, host: Image.Image, drawn: Points, kind: str) -> None:
+    if kind == "grey":
+        path = saved(host.convert("L"), tmp_path)
+    elif kind == "cmyk":
+        path = saved(host.convert("CMYK"), tmp_path, "face.jpg")
+    elif kind == "clear":
+        clear = host.convert("RGBA")
+        clear.putalpha(
+            Image.fromarray(np.where(np.arange(1536)[:, None] < 100, 0, 255).astype(np.uint8).repeat(896, 1))
+        )
+        path = saved(clear, tmp_path)
+    elif kind == "turned":
+        exif = Image.Exif()
+        exif[0x0112] = 6  # shown turned clockwise
+        path = tmp_path / "face.jpg"
+        host.transpose(Image.Transpose.ROTATE_90).save(path, exif=exif, quality=95)
+    else:
+        path = saved(host.resize((1792, 3072), Image.Resampling.BILINEAR), tmp_path)
+    baked = bake(path, None, None, None)
+    assert max(baked.size) <= KEPT_PX
+    assert off(need_points(load_avatar(baked.path, host.size)), drawn) < 0.16
+
+
+def test_points_that_are_given_are_taken_as_they_are(tmp_path: Path, host: Image.Image, drawn: Points) -> None:
+    picture = saved(host, tmp_path)
+    beside = tmp_path / "face.json"
+    beside.write_bytes(points_path(PRESENTER).read_bytes())
+    assert bake(picture, None, tmp_path / "a.avatar", None).points_from == beside
+    elsewhere = beside.rename(tmp_path / "elsewhere.json")
+    assert bake(picture, elsewhere, tmp_path / "b.avatar", None).points_from == elsewhere
+    one, other = (load_avatar(tmp_path / name, host.size) for name in ("a.avatar", "b.avatar"))
+    assert one.digest == other.digest == load_avatar(PRESENTER, host.size).digest
+
+
+def test_a_size_crops_the_picture_as_on_air(tmp_path: Path) -> None:
+    baked = bake(PRESENTER, None, tmp_path / "a.avatar", SIZE)
+    assert baked.size == SIZE
+    whole, cropped = load_avatar(PRESENTER, SIZE), load_avatar(baked.path, SIZE)
+    assert (whole.picture == cropped.picture).all()
+    assert off(need_points(whole), need_points(cropped)) < 0.01
+
+
+def two_heads(host: Image.Image) -> Image.Image:
+    head = host.crop((100, 150, 800, 1050))
+    both = Image.new("RGB", (1400, 900), (90, 90, 90))
+    both.paste(head, (0, 0))
+    both.paste(head, (700, 0))
+    return both
+
+
+def without_eyes(host: Image.Image) -> Image.Image:
+    pixels = np.asarray(host).copy()
+    pixels[500:590, 310:590] = pixels[470, 448]
+    return Image.fromarray(pixels)
+
+
+def test_pictures_without_one_good_face_are_refused_in_words(tmp_path: Path, host: Image.Image) -> None:
+    half = host.resize((448, 768))
+    cases = {
+        "no face is seen": Image.fromarray(np.random.default_rng(0).integers(0, 255, (400, 300, 3), np.uint8)),
+        "no face is seen.*--points": half.transpose(Image.Transpose.FLIP_TOP_BOTTOM),
+        "2 faces are in it; crop it": two_heads(host).resize((700, 450)),
+        r"the face is \d\d pixels wide; 96 at least: take a picture \d\.\d times as large": host.resize((150, 257)),
+        r"face.*--points": without_eyes(host).resize((448, 768)),
+        "too small": host.resize((40, 68)),
+    }
+    for words, picture in cases.items():
+        with pytest.raises(AvatarError, match=words):
+            bake(saved(picture, tmp_path), None, None, None)
+        assert not (tmp_path / "face.avatar").exists()
+
+
+def test_files_that_are_no_still_picture_are_refused(tmp_path: Path, host: Image.Image) -> None:
+    small = host.resize((224, 384))
+    small.save(tmp_path / "moving.gif", save_all=True, append_images=[small.rotate(3)])
+    (tmp_path / "text.png").write_text("no picture")
+    done = bake(PRESENTER, None, tmp_path / "done.avatar", None)
+    for path, words in (
+        (tmp_path / "moving.gif", "several pictures"),
+        (tmp_path / "text.png", "not a picture"),
+        (tmp_path / "none.png", "no such picture"),
+        (done.path, "an avatar already"),
+    ):
+        with pytest.raises(AvatarError, match=words):
+            bake(path, None, None, None)
+    for out, words in ((tmp_path / "a.png", "must end in"), (tmp_path / "no" / "a.avatar", "cannot be written")):
+        with pytest.raises(AvatarError, match=words):
+            bake(PRESENTER, None, out, None)
+    with pytest.raises(AvatarError, match=r"none\.json: No such file"):
+        bake(PRESENTER, tmp_path / "none.json", None, None)
+
+
+def test_an_opencv_without_cascades_is_named(
+    monkeypatch: pytest.MonkeyPatch, host: Image.Image, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(facefinder, "FACES", "not_shipped.xml")
+    with pytest.raises(AvatarError, match=r"no face cascades.*opencv-python-headless<5.*--points"):
+        bake(saved(host, tmp_path), None, None, None)
+
+
+def test_a_face_that_would_be_tiny_on_air_is_refused_before_a_file_is_there(tmp_path: Path, host: Image.Image) -> None:
+    hall = Image.new("RGB", (1500, 2550), (90, 100, 110))
+    hall.paste(host.resize((280, 480)), (600, 2000))
+    with pytest.raises(AvatarError, match=r"448x768: the mouth is \d+ pixels wide; 12 at least"):
+        bake(saved(hall, tmp_path), None, None, None)
+    assert [path.name for path in tmp_path.iterdir()] == ["face.png"]
+
+
+def test_an_avatar_file_that_was_damaged_or_is_another_version_says_so(tmp_path: Path) -> None:
+    path = bake(PRESENTER, None, tmp_path / "a.avatar", SIZE).path
+    whole = path.read_bytes()
+    picture, points = unpack(path)
+    assert picture.shape == (768, 448, 3) and json.loads(points)["size"] == [448, 768]
+    middle = len(whole) // 2
+    for data, words in (
+        (whole[:middle], "damaged"),
+        (whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :], "damaged"),
+        (whole.replace(b"\xa6schema\x01", b"\xa6schema\x02"), "version 2; this program reads version 1"),
+        (MARK, "damaged"),
+        (MARK + b"\x93\x01\x02\x03", "damaged"),
+        (b"PK", "not an avatar file"),
+        (b"", "not an avatar file"),
+    ):
+        path.write_bytes(data)
+        with pytest.raises(AvatarError, match=words):
+            load_avatar(path, SIZE)
+
+
+def test_the_same_picture_and_points_give_the_same_file(tmp_path: Path) -> None:
+    avatar = load_avatar(PRESENTER, SIZE)
+    assert pack(avatar.picture, need_points(avatar)) == pack(avatar.picture, need_points(avatar))
+
+
+def test_the_slate_is_made_of_an_avatar_file_as_of_its_picture(tmp_path: Path) -> None:
+    path = bake(PRESENTER, None, tmp_path / "a.avatar", None).path
+    assert (slate(str(path), *SIZE) == slate(str(PRESENTER), *SIZE)).all()
+    path.write_bytes(b"torn")
+    assert slate(str(path), *SIZE).shape == (1152, 448)  # a wall, and no reason to be off air
+
+
+def test_the_contact_sheet_shows_a_blink_and_an_open_mouth(tmp_path: Path) -> None:
+    avatar = load_avatar(bake(PRESENTER, None, tmp_path / "a.avatar", SIZE).path, SIZE)
+    engine = load_engine("portrait")
+    sheet = contact_sheet(engine, avatar, 0)
+    engine.close()
+    assert sheet.shape == (2 * 768, COLUMNS * 448, 3)
+    tiles = [cv2.cvtColor(tile, cv2.COLOR_RGB2GRAY) for row in np.vsplit(sheet, 2) for tile in np.hsplit(row, COLUMNS)]
+    points = need_points(avatar)
+    eye, mouth = (
+        tuple(slice(int(v - reach), int(v + reach)) for v in reversed(spot))
+        for spot, reach in ((points.eyes[0].iris, 6), (points.mouth.lower_in, 10))
+    )
+    rest, blink, open_mouth, shut = tiles[1], tiles[2], tiles[3], tiles[8]
+    assert blink[eye].mean() > rest[eye].mean() + 25  # skin instead of an iris
+    assert open_mouth[mouth].mean() < shut[mouth].mean() - 25  # a dark mouth instead of lips
+
+
+def test_the_commands_bake_and_show(tmp_path: Path) -> None:
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "broadcaster.cli", "avatar", *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    baked = run("bake", str(PRESENTER), "-o", str(tmp_path / "a.avatar"), "--size", "448x768")
+    assert baked.returncode == 0 and "448x768, points of" in baked.stdout
+    shown = run("preview", str(tmp_path / "a.avatar"), "-o", str(tmp_path / "a.png"), "--size", "224x384")
+    assert shown.returncode == 0, shown.stderr
+    with Image.open(tmp_path / "a.png") as sheet:
+        assert sheet.size == (COLUMNS * 224, 768)
+    refused = run("preview", str(tmp_path / "none.avatar"), "-o", str(tmp_path / "b.png"))
+    assert refused.returncode == 2 and "none.avatar: no such file" in refused.stderr

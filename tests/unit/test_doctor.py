@@ -1,0 +1,175 @@
+"""The doctor's findings, one examination at a time, and what becomes of examinations that go wrong."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from broadcaster import disk
+from broadcaster.config import parse
+from broadcaster.doctor import examination, machine, queue
+from broadcaster.doctor import room as rooms
+from broadcaster.doctor.examination import BAD, OK, WARN, Finding
+from broadcaster.doctor.outputs import HANDSHAKE_BYTES, output
+
+ROOT = Path(__file__).parents[2]
+KEY = "sk_live_12ab"
+
+
+@contextmanager
+def server(talk: Callable[[socket.socket], None]) -> Iterator[int]:
+    """A server for one visitor; its port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(5)
+
+        def serve() -> None:
+            line, _ = listener.accept()
+            with line:
+                talk(line)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield listener.getsockname()[1]
+        thread.join(5)
+
+
+def shake_hands(line: socket.socket) -> None:
+    got = b""
+    while len(got) < 1 + HANDSHAKE_BYTES and (data := line.recv(4096)):
+        got += data
+    line.sendall(b"\x03" + bytes(HANDSHAKE_BYTES) + got[1:])
+    assert line.recv(1) == b""  # nothing is published: the visitor leaves
+
+
+def found_at(url: str) -> tuple[str, ...]:
+    return output(parse({"room": "shop", "outputs": [{"name": "main", "url": url}]}, "c.yaml"), "main")
+
+
+def test_a_server_that_shakes_hands_is_well_and_hears_nothing_more() -> None:
+    with server(shake_hands) as port:
+        found = found_at(f"rtmp://127.0.0.1:{port}/live/{KEY}")
+    assert found[0] == OK and KEY not in str(found)
+
+
+def test_a_server_that_speaks_something_else_is_bad() -> None:
+    with server(lambda line: line.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as port:
+        found = found_at(f"rtmp://127.0.0.1:{port}/live/{KEY}")
+    assert found[0] == BAD and "speaks no RTMP" in found[1] and KEY not in str(found)
+
+
+def test_a_server_without_tls_behind_rtmps_is_bad() -> None:
+    with server(lambda line: line.sendall(b"hello, this is no TLS")) as port:
+        found = found_at(f"rtmps://127.0.0.1:{port}/live/{KEY}")
+    assert found[0] == BAD and "TLS" in found[1] and KEY not in str(found)
+
+
+def test_nobody_at_the_port_is_bad() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    found = found_at(f"rtmp://127.0.0.1:{port}/live/{KEY}")
+    assert found[0] == BAD and "refused" in found[1] and KEY not in str(found)
+
+
+def test_recordings_need_a_directory_that_can_be_written(tmp_path: Path) -> None:
+    assert found_at(f"file:{tmp_path}/new/a.mp4")[0] == OK and list(tmp_path.iterdir()) == []
+    assert found_at("file:/proc/no/a.mp4")[0] == BAD
+
+
+def test_a_disk_is_tried_where_the_directory_would_be_made(tmp_path: Path) -> None:
+    found = disk.tried(tmp_path / "a" / "b", size=4096)
+    assert isinstance(found, disk.Writable) and found.free_gb > 0 and list(tmp_path.iterdir()) == []
+    assert isinstance(disk.tried(Path("/dev/full/x")), disk.NotWritable)
+
+
+REDIS = {"redis_version": "7.0.15", "maxmemory": 0, "maxmemory_policy": "noeviction", "aof_enabled": 1}
+
+
+@pytest.mark.parametrize(
+    ("facts", "refused", "verdict"),
+    [
+        ({}, "", OK),
+        ({"redis_version": "6.0.16"}, "", BAD),
+        ({}, "READONLY You can't write against a read only replica.", BAD),
+        ({"maxmemory": 1 << 28, "maxmemory_policy": "allkeys-lru"}, "", WARN),
+        ({"aof_enabled": 0}, "", WARN),
+        ({"valkey_version": "8.1.0", "redis_version": "7.2.4"}, "", OK),
+    ],
+)
+def test_a_queue_that_loses_or_refuses_words_is_named(facts: dict[str, object], refused: str, verdict: str) -> None:
+    assert queue._judged(REDIS | facts, refused)[0] == verdict
+
+
+def test_a_queue_that_is_away_is_bad_and_its_password_is_not_shown() -> None:
+    found = queue.examined(f"redis://:{KEY}@127.0.0.1:1/0", "shop")
+    assert found[0] == BAD and KEY not in str(found)
+
+
+def test_a_voice_says_a_word() -> None:
+    room = parse({"room": "shop", "voice": {"chain": ["espeak"], "name": "zh"}}, "c.yaml")
+    assert rooms.voice(room, "espeak")[0] == OK
+
+
+def test_what_is_printed_can_be_encoded() -> None:
+    room = parse({"room": "shop"}, "c.yaml")
+    assert rooms.fonts(room, "")[0] == OK
+    assert rooms.codecs(room, "")[0] != BAD
+
+
+def test_packages_that_are_missing_or_old_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.metadata.requires", lambda _: ["nosuch>=1", "msgspec>=99,<100", "x; extra == 'gpu'"])
+    verdict, text, remedy = machine.packages(None, "")
+    assert verdict == BAD and "missing: nosuch" in text and "too old: msgspec" in text and remedy
+
+
+def test_the_machine_is_examined_with_nothing_installed(tmp_path: Path) -> None:
+    """-S hides what is installed; the package lies in the working directory."""
+    names = ("python", "codecs", "memory")
+    code = f"from broadcaster.doctor import examination; print([examination._examine(n, '', None) for n in {names}])"
+    done = subprocess.run([sys.executable, "-S", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "not examined" in done.stdout and done.stdout.count("verdict") == 3
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("import signal; signal.raise_signal(signal.SIGALRM)", "no result within 5 s"),
+        ("import os; os.abort()", "ended with status -6"),
+        ("raise SystemExit('out of luck')", "out of luck"),
+    ],
+)
+def test_an_examination_that_hangs_or_crashes_is_a_finding(
+    body: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "python"
+    program.write_text(f"#!/bin/sh\nexec {sys.executable} -c {json.dumps(body)}\n")
+    program.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(program))
+    finding = examination.examined("codecs", "", None)
+    assert finding.verdict == BAD and words in finding.text and finding.remedy
+
+
+def test_one_bad_finding_is_exit_status_1(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    findings = [Finding("clock", WARN, "ägypten", "wait"), Finding("disk", OK, "well")]
+    monkeypatch.setattr(examination, "examine", lambda _: findings)
+    assert examination.run(None) == 0
+    printed = capsys.readouterr().out
+    assert printed.isascii() and "-> wait" in printed and "2 examined: 1 to look at, 0 bad" in printed
+    findings.append(Finding("gpu", BAD, "none"))
+    assert examination.run(None, as_json=True) == 1
+    assert [one["verdict"] for one in json.loads(capsys.readouterr().out)] == [WARN, OK, BAD]
+
+
+def test_a_port_that_is_taken_is_told_of_and_a_free_one_is_well() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+        room = parse({"room": "shop", "state_dir": "/nowhere", "control": {"listen": listen}}, "c.yaml")
+        assert rooms.port(room, "")[0] == WARN
+    assert rooms.port(room, "")[0] == OK
