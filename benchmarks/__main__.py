@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
+
+import structlog
 
 from benchmarks import air, encode, intake, on_air, page, panic, portrait, render, voice, words
 from benchmarks.figures import machine, show
@@ -34,6 +37,7 @@ def main() -> int:
     if unknown:
         print(f"unknown: {', '.join(unknown)}; choose from {', '.join(MEASURES)}")
         return 2
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))  # figures alone
     print(f"{machine()}, {time.strftime('%Y-%m-%d')}")
     missed = 0
     for name in names:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from subprocess import DEVNULL
 
 import redis
 
@@ -45,7 +46,7 @@ def flood() -> list[Figure]:
     """A hundred thousand messages at once, a person's words behind them: to a director that runs and to a new one."""
     figures: list[Figure] = []
     with served() as (directory, server, queue):
-        floor = opened(Floor(directory, queue, server.url))
+        floor = opened(Floor(directory, queue, server.url, log=DEVNULL))
         try:
             assert floor.process is not None
             floor.run(1.0)
@@ -73,7 +74,7 @@ def hand_over() -> list[Figure]:
         floors = []
         for owner in ("a", "b"):
             (directory / owner).mkdir()
-            floors.append(opened(Floor(directory / owner, queue, server.url, owner=owner)))
+            floors.append(opened(Floor(directory / owner, queue, server.url, log=DEVNULL, owner=owner)))
         first, second = floors
         try:
             second.until(lambda: second.beats[-1].facts["lease"] == "elsewhere", what="the second one's word")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -13,6 +12,7 @@ from pathlib import Path
 import av
 
 from benchmarks.figures import Figure
+from benchmarks.usage import peak_mb
 from pipeline.arrays import Pcm
 from pipeline.engines.pattern import beep_track
 from pipeline.media import AIR_HZ, AIR_SAMPLES, FPS
@@ -30,6 +30,7 @@ If you have a question, write it in the comments, and I will answer it. If you h
 bowls, the blankets, and the small wooden birds. Thank you for watching, and see you tomorrow at half past seven.
 """
 SHORT_S, LONG_S = 30, 300  # of sound, for the memory
+LOOK_S = 0.05  # between two looks at its memory
 SIZE = "128x192"  # the smallest: only length is to count
 
 
@@ -67,10 +68,13 @@ def _render(out: Path, options: list[str]) -> tuple[float, float, float]:
     began_s = time.monotonic()
     command = [sys.executable, "-m", "broadcaster.cli", "render", *options, str(out)]
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
+    most_mb = 0.0
+    while child.poll() is None:
+        most_mb = max(most_mb, peak_mb(child.pid))
+        time.sleep(LOOK_S)
+    took_s = time.monotonic() - began_s
     assert child.returncode == 0, command
-    return time.monotonic() - began_s, _frames(out) / FPS, usage.ru_maxrss / 1024
+    return took_s, _frames(out) / FPS, most_mb
 
 
 def _frames(path: Path) -> int:

@@ -24,6 +24,18 @@ def pss_mb(pid: int) -> float:
     return 0.0
 
 
+def peak_mb(pid: int) -> float:
+    """The most memory a process held since it runs its program; 0 when it has ended. MB = 10^6 bytes.
+
+    Not ru_maxrss: that begins with what the parent held at the fork.
+    """
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except FileNotFoundError:
+        return 0.0
+    return next((int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmHWM")), 0.0)
+
+
 def cores(pids: Iterable[int], seconds: float) -> dict[int, float]:
     """Share of a core each process used over the next `seconds`."""
     before = {pid: cpu_s(pid) for pid in pids}

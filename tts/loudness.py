@@ -65,6 +65,7 @@ class Levels:
         self._known = dict(known or {})
         self._heard: dict[str, _Heard] = {}
         self._refused = False
+        self._saving = asyncio.Lock()
 
     def open(self) -> None:
         if self._path is None:
@@ -105,7 +106,8 @@ class Levels:
             self._known[voice] = Gain(gain_db, max(seconds, known.seconds if known else 0.0))
         else:
             known.db += FOLLOW * (gain_db - known.db)
-        await asyncio.to_thread(self._save)
+        async with self._saving:
+            await asyncio.to_thread(self._save)
 
     def _save(self) -> None:
         if self._path is None:

@@ -64,8 +64,11 @@ class RedisServer:
 
 
 class Floor:
-    def __init__(self, directory: Path, queue: redis.Redis, url: str, **spec: Any) -> None:
+    """`log`: where the director's goes, as subprocess takes it; None: where ours does."""
+
+    def __init__(self, directory: Path, queue: redis.Redis, url: str, log: int | None = None, **spec: Any) -> None:
         self.directory = directory
+        self.log = log
         self.redis: Any = queue
         self.spec = {
             "room": "t",
@@ -117,7 +120,7 @@ class Floor:
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         command = [sys.executable, *(program or (CHILD,))]
         self.process = subprocess.Popen(
-            command, stdin=theirs.fileno(), cwd=ROOT, env=environment, start_new_session=True
+            command, stdin=theirs.fileno(), stderr=self.log, cwd=ROOT, env=environment, start_new_session=True
         )
         theirs.close()
         line.send(Spec(child="director", kind="director", spec=self.spec))

@@ -142,3 +142,15 @@ async def test_silence_teaches_nothing(speech: Piece) -> None:
     levels = Levels(None)
     await levels.learn("a/en", [np.zeros(200_000, np.int16)])
     assert levels.gain_db("a/en") is None and await levels.preview("b/en", [np.zeros(9_600, np.int16)]) == 0.0
+
+
+async def test_voices_that_are_learnt_at_once_do_not_take_the_file_from_one_another(
+    speech: Piece, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    levels = Levels(tmp_path / "loudness.json")
+    names = [f"voice {number}" for number in range(12)]
+    await asyncio.gather(*(levels.learn(name, [speech.air]) for name in names))
+    later = Levels(tmp_path / "loudness.json")
+    later.open()
+    assert all(later.gain_db(name) is not None for name in names)
+    assert "speech.unkept" not in capsys.readouterr().out
