@@ -1,4 +1,4 @@
-"""Voices: how fast a kept sentence is there, how loud everybody is on air, and an online voice that fails in every way.
+"""Voices: how fast a kept sentence is there, how loud everybody is on air, and voices that fail in every way.
 
 The service is tests/edge_service.py; the daemon is whole, with a recording as its output.
 """
@@ -20,6 +20,7 @@ from benchmarks.figures import Figure, percentile
 from pipeline.arrays import Pcm
 from pipeline.clock import RealClock
 from pipeline.media import AIR_HZ
+from tests import espeak_faults
 from tests.edge_service import FAULTS, EdgeService
 from tests.station import ROOT, Station, on_air, until
 from tts.fallback import make_chain
@@ -31,6 +32,7 @@ TEN_SECONDS = (
     "This mug is turned by hand in a small workshop, and no two of them are alike, which is why we would like you to "
     "take your time with it, to look at each one from every side, and to choose the one that feels right."
 )
+AILMENT = "espeak-fault"  # the file that names what ails the offline voice
 LOUD, QUIET = 32_000, 800  # peaks of the service's voice
 #: Runs in every process of a room before all else; only the director's voice is changed.
 SITE = """
@@ -38,15 +40,16 @@ import sys
 if "director" in sys.orig_argv:
     sys.path.insert(0, {root!r})
     from pathlib import Path
-    from tests import edge_service
+    from tests import edge_service, espeak_faults
     from tts import fallback
     edge_service.patch(Path({address!r}))
+    espeak_faults.patch(Path({ailment!r}))
     fallback.make_chain.__defaults__ = (*fallback.make_chain.__defaults__[:-1], 1.0)  # a provider's rest, s
 """
 
 
 def run() -> list[Figure]:
-    return [*asyncio.run(_hits()), *_loudness(), *_faults()]
+    return [*asyncio.run(_hits()), *_loudness(), *_faults(), *_offline_faults()]
 
 
 async def _hits() -> list[Figure]:
@@ -95,6 +98,24 @@ def _loudness() -> list[Figure]:
     return figures
 
 
+def _offline_faults() -> list[Figure]:
+    """Every fault of the offline voice while on air, a crash of its library with the director around it among them."""
+    said: list[str] = []
+    by_espeak = 0
+    with _room(["espeak", "edge"], LOUD) as (station, service):
+        ailment = station.directory / AILMENT
+        for fault in espeak_faults.FAULTS:
+            ailment.write_text(fault)
+            _say(station, f"Now the voice is {fault}. And it is still {fault}.", fault)
+            ailment.write_text("")
+            until(lambda: _is_well(station, "espeak"), 30, "the voice is tried again")
+            text = f"It is over with {fault}."
+            _say(station, text, f"after {fault}")
+            said += [fault, f"after {fault}"]
+            by_espeak += text not in service.said
+        return _judged("offline", len(espeak_faults.FAULTS), station, said, by_espeak)
+
+
 def _faults() -> list[Figure]:
     """Every fault of the online voice while on air; after each, the voice is back."""
     said: list[str] = []
@@ -110,12 +131,16 @@ def _faults() -> list[Figure]:
             _say(station, text, f"after {fault}")
             said += [fault, f"after {fault}"]
             by_edge += text in service.said
-        aired, skipped = station.aired(), int(station.facts("playout")["skipped"])
-        sessions = int(station.facts("playout")["outputs"]["file"]["connects"])
+        return _judged("online", len(FAULTS), station, said, by_edge)
+
+
+def _judged(voice: str, faults: int, station: Station, said: list[str], back: int) -> list[Figure]:
+    aired, skipped = station.aired(), int(station.facts("playout")["skipped"])
+    sessions = int(station.facts("playout")["outputs"]["file"]["connects"])
     return [
-        Figure(f"{len(FAULTS)} faults of the online voice on air: slots missed", f"{skipped}", "0", skipped == 0),
+        Figure(f"{faults} faults of the {voice} voice on air: slots missed", f"{skipped}", "0", skipped == 0),
         Figure("  utterances aired once, in order", f"{len(aired)}", f"{len(said)}", aired == said),
-        Figure("  back on the online voice after it", f"{by_edge}", f"{len(FAULTS)}", by_edge == len(FAULTS)),
+        Figure(f"  back on the {voice} voice after it", f"{back}", f"{faults}", back == faults),
         Figure("  sessions of the output", f"{sessions}", "1", sessions == 1),
     ]
 
@@ -125,8 +150,8 @@ def _say(station: Station, text: str, name: str) -> None:
     until(lambda: name in station.aired(), 60, f"{name} was said")
 
 
-def _is_well(station: Station) -> bool:
-    return bool(station.status().get("director", {}).get("voices", {}).get("edge") == "well")
+def _is_well(station: Station, voice: str = "edge") -> bool:
+    return bool(station.status().get("director", {}).get("voices", {}).get(voice) == "well")
 
 
 @contextmanager
@@ -136,7 +161,10 @@ def _room(chain: Sequence[str], level: int) -> Iterator[tuple[Station, EdgeServi
         directory = Path(name)
         service = EdgeService(directory, level)
         service.start()
-        (directory / "sitecustomize.py").write_text(SITE.format(root=str(ROOT), address=str(service.address)))
+        ailment = directory / AILMENT
+        ailment.write_text("")
+        site = SITE.format(root=str(ROOT), address=str(service.address), ailment=str(ailment))
+        (directory / "sitecustomize.py").write_text(site)
         before = os.environ.get("PYTHONPATH")
         os.environ["PYTHONPATH"] = str(directory)
         voice = {"chain": list(chain), "name": "en", "timeout_s": 2}

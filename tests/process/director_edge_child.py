@@ -1,6 +1,7 @@
-"""A director whose online voice is the service of tests/edge_service.py, and whose providers rest only for a moment.
+"""A director whose voices fail when told to, and whose providers rest only for a moment.
 
-In, by the environment: EDGE_ADDRESS, the file that says where the service is.
+In, by the environment: EDGE_ADDRESS, the file that says where the service of tests/edge_service.py is; ESPEAK_FAULT,
+the file that names what ails the offline voice (tests/espeak_faults.py).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from broadcaster.director import DirectorSpec, direct
 from broadcaster.log import configure
 from pipeline.clock import RealClock
 from pipeline.lifeline import Lifeline, LineClosed
-from tests import edge_service
+from tests import edge_service, espeak_faults
 from tts import fallback
 
 REST_S = 0.3
@@ -27,6 +28,7 @@ def main() -> int:
     spec = msgspec.convert(lifeline.spec().spec, DirectorSpec)
     configure("director")
     edge_service.patch(Path(os.environ["EDGE_ADDRESS"]))
+    espeak_faults.patch(Path(os.environ["ESPEAK_FAULT"]))
     clock = RealClock()
     directory = Path(spec.state_dir) / "speech"
     chain = fallback.make_chain(

@@ -1,4 +1,4 @@
-"""A real director whose online voice fails in every way there is, with the offline voice behind it, or nobody."""
+"""A real director whose voices fail in every way there is, with another voice behind them, or nobody."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import redis
 
+from tests import espeak_faults
 from tests.conftest import need
 from tests.edge_service import FAULTS, EdgeService
 from tests.process.director_floor import Floor, RedisServer
@@ -28,11 +29,20 @@ def service(short_dir: Path) -> Iterator[EdgeService]:
 
 
 @pytest.fixture
-def open_floor(short_dir: Path, service: EdgeService, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
+def ailment(short_dir: Path) -> Path:
+    """What ails the offline voice."""
+    path = short_dir / "espeak-fault"
+    path.write_text("")
+    return path
+
+
+@pytest.fixture
+def open_floor(short_dir: Path, service: EdgeService, ailment: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
     server = RedisServer(need("redis-server"), short_dir)
     queue: redis.Redis = server.start()
     floors: list[Floor] = []
     monkeypatch.setenv("EDGE_ADDRESS", str(service.address))
+    monkeypatch.setenv("ESPEAK_FAULT", str(ailment))
 
     def make(**spec: Any) -> Floor:
         floor = Floor(short_dir, queue, server.url, voice_timeout_s=TIMEOUT_S, **spec)
@@ -43,14 +53,15 @@ def open_floor(short_dir: Path, service: EdgeService, monkeypatch: pytest.Monkey
         return floor
 
     yield make
+    ailment.write_text("")
     for floor in floors:
         floor.close()
     queue.close()
     server.kill()
 
 
-def is_well(floor: Floor) -> bool:
-    return bool(floor.beats[-1].facts["voices"]["edge"] == "well")
+def is_well(floor: Floor, voice: str = "edge") -> bool:
+    return bool(floor.beats[-1].facts["voices"][voice] == "well")
 
 
 def test_an_online_voice_failing_in_every_way_costs_no_sentence(open_floor: Open, service: EdgeService) -> None:
@@ -74,6 +85,38 @@ def test_an_online_voice_failing_in_every_way_costs_no_sentence(open_floor: Open
         say(f"{fault}-over", f"The voice is back after {fault} now.")
         floor.until(lambda: floor.texts == expected, what=f"after {fault}")
         assert expected[-1] in service.said, "by the online voice again"
+    floor.until(lambda: floor.pending() == 0, what="acknowledged")
+    assert [event["id"] for event in floor.events("utterance.aired")] == list(
+        dict.fromkeys(name for name, _ in floor.heard)
+    )
+    assert floor.events("utterance.dead_lettered") == []
+
+
+def test_the_offline_voice_failing_in_every_way_costs_no_sentence(
+    open_floor: Open, service: EdgeService, ailment: Path
+) -> None:
+    floor = open_floor(voice_chain=["espeak", "edge"])
+    expected: list[str] = []
+
+    def say(name: str, *sentences: str) -> None:
+        floor.say(" ".join(sentences), id=name)
+        expected.extend(sentences)
+
+    say("first", "Everything is well at the beginning.")
+    floor.until(lambda: floor.texts == expected)
+    assert service.said == []
+    for fault in espeak_faults.STAYING:
+        ailment.write_text(fault)
+        say(fault, f"Now it is {fault} and we speak.", f"This is still {fault} and we go on.")
+        floor.until(lambda: floor.texts == expected, timeout_s=20, what=fault)
+        assert {text for text in expected if fault in text} == {text for text in service.said if fault in text}
+        ailment.write_text("")
+        if fault != "no voice":  # it lacks this one, and is well
+            floor.until(lambda: is_well(floor, "espeak"), timeout_s=20, what=f"a probe after {fault}")
+        service.said.clear()
+        say(f"{fault}-over", f"The voice is back after {fault} now.")
+        floor.until(lambda: floor.texts == expected, what=f"after {fault}")
+        assert service.said == [], "by the offline voice again"
     floor.until(lambda: floor.pending() == 0, what="acknowledged")
     assert [event["id"] for event in floor.events("utterance.aired")] == list(
         dict.fromkeys(name for name, _ in floor.heard)
