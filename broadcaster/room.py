@@ -7,7 +7,6 @@ id, runtime directory, Redis URL) for the command line. One process at a time ho
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import secrets
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from broadcaster import children
 from broadcaster.config import Config, read
+from broadcaster.lockfile import locked
 from pipeline.errors import ConfigError
 
 RECORD = "run.json"
@@ -35,16 +35,13 @@ def held(config: Config) -> Iterator[Path]:
     """
     runtime_dir = config.runtime_dir
     _make_private(runtime_dir)
-    try:
-        config.state_dir.mkdir(parents=True, exist_ok=True)
-        lock = (config.state_dir / "lock").open("w")
-    except OSError as error:
-        raise ConfigError(f"state_dir: {config.state_dir}: {error.strerror}") from error
-    with lock:
+    taken = f"state_dir: another broadcaster is on air from {config.state_dir}"
+    with contextlib.ExitStack() as stack:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConfigError(f"state_dir: another broadcaster is on air from {config.state_dir}") from None
+            config.state_dir.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(locked(config.state_dir / "lock", taken))
+        except OSError as error:
+            raise ConfigError(f"state_dir: {config.state_dir}: {error.strerror}") from error
         record = config.state_dir / RECORD
         record.touch(mode=0o600)
         url = children.redis_url(config, runtime_dir)

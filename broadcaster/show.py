@@ -383,7 +383,7 @@ class Show:
         self._started.add(utterance.id)
         since_s = utterance.accepted_s if utterance.due_s is None else max(utterance.due_s, utterance.accepted_s)
         waited_ms = max(0, round((report.wall_s - since_s) * 1000))
-        if not utterance.id.startswith((SCRIPT_PREFIX, EVERGREEN_PREFIX)):
+        if not _is_ours(utterance.id):
             self.times_to_air_ms.append(waited_ms)
         self._emit(event_of(STARTED, utterance, frame=report.frame, sample=report.sample, waited_ms=waited_ms))
 

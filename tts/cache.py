@@ -11,7 +11,9 @@ int16, little-endian: 128 KB a second. (FLAC is 2.6 times smaller, and takes 9 m
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
+import os
 import struct
 import zlib
 from collections import OrderedDict
@@ -77,16 +79,20 @@ class SpeechCache:
             return
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
-            found = [(path, path.stat()) for path in self._directory.iterdir()]
+            paths = list(self._directory.iterdir())
         except OSError as error:
             self._refuse(error)
             return
-        for path, status in sorted(found, key=lambda one: one[1].st_mtime):
-            if path.suffix == SUFFIX:
-                self._files[path.stem] = status.st_size
-                self._total += status.st_size
-            elif path.suffix == ".part":
+        found: list[tuple[Path, os.stat_result]] = []
+        for path in paths:
+            if path.suffix == ".part":
                 _remove(path)
+            elif path.suffix == SUFFIX:
+                with contextlib.suppress(OSError):  # gone in between: it is not there, the others are
+                    found.append((path, path.stat()))
+        for path, status in sorted(found, key=lambda one: one[1].st_mtime):
+            self._files[path.stem] = status.st_size
+            self._total += status.st_size
 
     def __contains__(self, key: object) -> bool:
         return key in self._files

@@ -14,7 +14,6 @@ ConfigError when that cannot be, OutputError when the disk refuses later.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -22,6 +21,7 @@ from pathlib import Path
 
 import msgspec
 
+from broadcaster.lockfile import locked
 from broadcaster.render.tape import WHOLE
 from pipeline.errors import BadInput, ConfigError, OutputError
 
@@ -78,16 +78,12 @@ def held(out: Path, request: Mapping[str, str], restart: bool) -> Iterator[Unfin
     directory = out.with_name(f"{out.name}.part")
     if out.exists() and not directory.exists() and not restart:
         raise ConfigError(f"{out} exists; --restart makes it again")
-    try:
-        directory.mkdir(exist_ok=True)
-        lock = (directory / LOCK).open("w")
-    except OSError as error:
-        raise ConfigError(f"{directory}: cannot be written: {error.strerror}") from error
-    with lock:
+    with contextlib.ExitStack() as stack:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConfigError(f"{out}: another process is making it") from None
+            directory.mkdir(exist_ok=True)
+            stack.enter_context(locked(directory / LOCK, f"{out}: another process is making it"))
+        except OSError as error:
+            raise ConfigError(f"{directory}: cannot be written: {error.strerror}") from error
         if restart:
             (directory / REQUEST).unlink(missing_ok=True)
         elif out.exists() and not (directory / REQUEST).exists():  # a kill came when all was done but the tidying

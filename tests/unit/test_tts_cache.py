@@ -150,6 +150,19 @@ async def test_a_kill_while_writing_leaves_nothing_behind(tmp_path: Path) -> Non
     await cache.close()
 
 
+async def test_a_file_that_vanishes_while_the_cache_opens_is_the_only_one_missed(tmp_path: Path) -> None:
+    cache = opened(tmp_path)
+    await put(cache, "kept")
+    await cache.close()
+    (tmp_path / "gone.speech").symlink_to(tmp_path / "nowhere")  # listed, and not there when it is looked at
+    with capture_logs() as logs:
+        cache = opened(tmp_path)
+    assert "kept" in cache and "gone" not in cache
+    assert await cache.get("kept") is not None
+    assert not logs
+    await cache.close()
+
+
 def test_a_key_names_all_that_made_the_sound() -> None:
     made = ("edge", "1", "en", 1.0, "Hello")
     others = [("espeak", *made[1:]), ("edge", "2", *made[2:]), (*made[:3], 1.1, "Hello"), (*made[:4], "Hello.")]
