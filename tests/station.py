@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import redis
 import yaml
 
 from broadcaster.client import Client
@@ -96,11 +97,14 @@ class Station:
     def wait_live(self, timeout_s: float = 40.0) -> None:
         until(self.is_live, timeout_s, f"live; log:\n{self.tail()}")
 
-    def events(self, since: str = "0") -> list[dict[str, str]]:
-        """All events so far; none while the queue is away."""
-        with contextlib.suppress(RedisDown):
-            return list(self.client.events(since, timeout_s=0.01))
-        return []
+    def events(self) -> list[dict[str, str]]:
+        """All events so far, however many and however busy the machine is; none while the queue is away."""
+        config = load(self.config_path)
+        with redis.Redis.from_url(redis_of(config), decode_responses=True, protocol=2) as queue:
+            try:
+                return [fields for _, fields in queue.xrange(f"broadcaster:{config.room}:events")]
+            except redis.RedisError:
+                return []
 
     def aired(self) -> list[str]:
         return [event["id"] for event in self.events() if event["event"] == "utterance.aired"]
