@@ -4,6 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 SECONDS ?=
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup services demo test bench docs lint check clean
@@ -28,13 +29,13 @@ $(VENV)/.test: $(VENV)/.base
 setup: $(VENV)/.base  ## install what the broadcaster needs, into .venv
 
 services:  ## install the servers that the tests talk to (redis, nginx-rtmp, ffmpeg, chromium)
-	@sh .ci/apt redis-server:redis-server nginx:nginx-light /usr/lib/nginx/modules/ngx_rtmp_module.so:libnginx-mod-rtmp ffmpeg:ffmpeg openssl:openssl chromium:chromium
+	@sh .ci/apt redis-server:redis-server nginx:nginx-light /usr/lib/nginx/modules/ngx_rtmp_module.so:libnginx-mod-rtmp ffmpeg:ffmpeg openssl:openssl chromium:chromium systemd-analyze:systemd dbus-run-session:dbus-daemon
 
 demo: $(VENV)/.base  ## go on air on this machine: make demo, or make demo SECONDS=60
 	@$(BIN)/broadcaster demo $(if $(SECONDS),--seconds $(SECONDS))
 
 test: $(VENV)/.test services  ## run all tests
-	@$(BIN)/python -m pytest -q $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile $(ARGS)
 
 bench: $(VENV)/.test services  ## print the measured figures
 	@$(BIN)/python -m benchmarks

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from broadcaster import cli_dead, cli_offline
+from broadcaster import cli_dead, cli_offline, cli_systemd
 from pipeline.errors import BroadcasterError, ConfigError
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ app.add_typer(config_app, name="config")
 app.add_typer(cli_offline.avatar_app, name="avatar")
 app.command()(cli_offline.render)
 app.add_typer(cli_dead.commands(lambda config, room, redis: _client(config, room, redis)), name="dead")
+app.add_typer(cli_systemd.app, name="systemd")
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="The room's configuration file.")]
 RoomOption = Annotated[str | None, typer.Option("--room", help="The room's name, with --redis.")]

@@ -150,7 +150,7 @@ class Pusher(threading.Thread):
         line.sendall(framed(PusherHello(self.output, os.getpid())))
         line.sendall(framed(Sent(audio_ms=self.sent_before_ms, state="live", connects=1)))
         unframer = Unframer()
-        while data := line.recv(1 << 18):
+        while data := _received(line):
             for raw in unframer.feed(data):
                 message = decode_any(raw)
                 if isinstance(message, Headers):
@@ -162,6 +162,14 @@ class Pusher(threading.Thread):
                         line.sendall(framed(Sent(audio_ms=message.ms, state="live", connects=1)))
         line.close()
         self.ended = True
+
+
+def _received(line: socket.socket) -> bytes:
+    """What came, b"" at the end; a playout that is killed may leave without a farewell."""
+    try:
+        return line.recv(1 << 18)
+    except ConnectionResetError:
+        return b""
 
     def flv(self) -> bytes:
         head = self.headers[0]
