@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # two workers on two cores: more threads only wait for one another
+
 
 def need(*names: str) -> str:
     """The path of the first of these programs that is there; else a skip, or a failure when CI is set."""

@@ -163,6 +163,10 @@ class Pusher(threading.Thread):
         line.close()
         self.ended = True
 
+    def flv(self) -> bytes:
+        head = self.headers[0]
+        return b"".join([head.flv, head.metadata, head.video, head.audio, *[tag.data for tag in self.tags]])
+
 
 def _received(line: socket.socket) -> bytes:
     """What came, b"" at the end; a playout that is killed may leave without a farewell."""
@@ -170,10 +174,6 @@ def _received(line: socket.socket) -> bytes:
         return line.recv(1 << 18)
     except ConnectionResetError:
         return b""
-
-    def flv(self) -> bytes:
-        head = self.headers[0]
-        return b"".join([head.flv, head.metadata, head.video, head.audio, *[tag.data for tag in self.tags]])
 
 
 @dataclass
