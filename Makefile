@@ -4,10 +4,12 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 SECONDS ?=
+TORCH   ?= 2.13.0
+TORCH_INDEX ?=
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup services demo test bench docs lint check clean
+.PHONY: help setup services demo test bench bench-gpu docs lint check clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -23,7 +25,10 @@ $(VENV)/.base: pyproject.toml | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.base
-	$(PIP) install --quiet --prefer-binary --editable '.[test]'
+	@$(BIN)/python -c 'import torch' 2>/dev/null || \
+	  echo "Installing torch: 0.2 GB from a CPU index (make test TORCH_INDEX=URL), several GB from the default one"
+	$(PIP) install --quiet $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==$(TORCH)
+	$(PIP) install --quiet --prefer-binary --editable '.[test,flashtalk]'
 	@touch $@
 
 setup: $(VENV)/.base  ## install what the broadcaster needs, into .venv
@@ -39,6 +44,9 @@ test: $(VENV)/.test services  ## run all tests
 
 bench: $(VENV)/.test services  ## print the measured figures
 	@$(BIN)/python -m benchmarks
+
+bench-gpu:  ## time FlashTalk on the GPU that is here; needs only torch, installs nothing
+	@$(PYTHON) -m benchmarks.gpu $(ARGS)
 
 docs: $(VENV)/.base  ## write the pages that are made from other files
 	@$(BIN)/python -m broadcaster.reference > docs/configuration.md

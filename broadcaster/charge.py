@@ -1,127 +1,133 @@
-"""One child in the supervisor's charge: its process now, its line, and what is known of it.
+"""One child in the supervisor's charge: its processes now (one, or the ranks of a gang), and what is known of it.
 
-In: a plan. Out: a process that is started, asked, drained and killed, never waited for. It decides nothing: when to
-start or kill is the supervisor's matter.
+In: a plan. Out: processes that are started, asked, drained and killed together, never waited for. It decides nothing:
+when to start or kill is the supervisor's matter.
 """
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import os
 import signal
-import subprocess
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
+from broadcaster import gang
 from broadcaster.children import Plan
+from broadcaster.member import Member
 from broadcaster.watch import BackOff, Progress
-from pipeline.lifeline import PR_SET_PDEATHSIG, Lifeline
-from pipeline.wire import Drain, Spec
+from pipeline.wire import Drain, Message
 
 DRAIN_S = {0: 8.0, 1: 1.0, 2: 2.0, 3: 2.0, 4: 3.0}  # by stage: the sentence, the step, the fade, the FIN, the log
 KILL_AFTER_S = 1.0  # beyond the grace
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class Charge:
     plan: Plan
-    process: subprocess.Popen[bytes] | None = None
-    line: Lifeline | None = None
-    exit_fd: int = -1
-    progress: Progress = field(default_factory=lambda: Progress(0.0, 0.0))
+    members: list[Member] = field(default_factory=list)  #: the processes that are there
+    progress: Progress = field(default_factory=lambda: Progress(0.0, 0.0))  #: of rank 0, also when it is gone
     back_off: BackOff = field(default_factory=BackOff)
     start_s: float = 0.0  #: when to start it next, monotonic
     starts: int = 0
+    trials: int = 0  #: starts in a crash loop that took an understudy's place, and failed
+    settled: bool = False  #: it has worked for a minute since it was started
     kill_s: float | None = None  #: when to send SIGKILL
+    first_code: int | None = None  #: exit status of the process that ended first
     drained: bool = False  #: asked to end, so its end is no death
     leaves: bool = False  #: not started again, and forgotten once it has ended
-    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether any process of it is there."""
+        return bool(self.members)
+
+    @property
+    def lead(self) -> Member | None:
+        """The process that is on the wires."""
+        return next((member for member in self.members if member.rank == 0), None)
 
     @property
     def pid(self) -> int | None:
-        return self.process.pid if self.process else None
+        return self.lead.pid if self.lead else None
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return self.lead.facts if self.lead else {}
 
     def start(self, now_s: float) -> None:
-        """Start the process; OSError when the program cannot be run."""
-        line, theirs = Lifeline.pair()
-        ours = not self.plan.foreign
-        try:
-            self.process = subprocess.Popen(
-                self.plan.command,
-                stdin=theirs.fileno() if ours else subprocess.DEVNULL,
-                stdout=None if ours else subprocess.DEVNULL,
-                preexec_fn=None if ours else _end_with_parent,
-                start_new_session=True,  # a Ctrl-C reaches the supervisor alone
-            )
-        except OSError:
-            line.close()
-            raise
-        finally:
-            theirs.close()
-        self.exit_fd = os.pidfd_open(self.process.pid)
-        self.progress = Progress(started_s=now_s, beat_s=now_s)
+        """Start all processes; OSError when the program cannot be run: then none is left but those to be reaped."""
+        environment = gang.surroundings(self.plan.ranks)
+        self.kill_s, self.first_code, self.drained, self.settled = None, None, False, False
         self.starts += 1
-        self.kill_s, self.drained = None, False
-        if ours:
-            self.line = line
-            line.send(Spec(child=self.plan.name, kind=self.plan.kind, spec=dict(self.plan.spec)))
-        else:
-            line.close()
-            self.progress.beat(now_s, "running", busy=False)
+        for place in gang.places(self.plan.ranks):
+            try:
+                self.members.append(Member.start(self.plan, place, environment, now_s))
+            except OSError:
+                self.kill(now_s)
+                raise
+            self.progress = self.members[0].progress
+
+    def send(self, message: Message) -> None:
+        """Tell the process that is on the wires; the others hear of it from there."""
+        if self.lead is not None and self.lead.line is not None:
+            self.lead.line.send(message)
 
     def drain(self, now_s: float, grace_s: float | None = None) -> None:
         """Ask it to finish what is begun, within its stage's grace or this one; a second after it, it is killed."""
-        assert self.process is not None
         grace_s = DRAIN_S[self.plan.stage] if grace_s is None else grace_s
-        if self.line is not None:
-            self.line.send(Drain(grace_s=grace_s))
-        else:
-            self.process.send_signal(signal.SIGTERM)
+        if self.plan.foreign:
+            self.members[0].process.send_signal(signal.SIGTERM)
+        self.send(Drain(grace_s=grace_s))
         self.drained = True
         self.kill_s = now_s + grace_s + KILL_AFTER_S
 
-    def ask_for_stacks(self) -> None:
-        assert self.process is not None
-        with contextlib.suppress(ProcessLookupError):
-            self.process.send_signal(signal.SIGUSR1)
+    def dump(self, now_s: float, within_s: float) -> None:
+        """Have every process show its stacks, and be killed then; one that is stopped is killed at once."""
+        for member in self.members:
+            if member.is_stopped():
+                member.kill()
+            else:
+                member.ask_for_stacks()
+        self.kill_s = now_s + within_s
 
     def kill(self, now_s: float) -> None:
-        """Kill it and all that it started; tried again a second later while it lives."""
-        assert self.process is not None
+        """Kill all its processes and what they started; tried again a second later while one lives."""
         self.kill_s = now_s + KILL_AFTER_S
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+        for member in self.members:
+            member.kill()
 
-    def reap(self) -> int:
-        """Its exit status, once `exit_fd` is readable."""
-        assert self.process is not None
-        code = self.process.wait()
-        os.close(self.exit_fd)
-        self.process, self.facts, self.kill_s = None, {}, None
+    def reap(self, member: Member) -> int:
+        """The exit status of a process, once its `exit_fd` is readable. When it was the last, the child has ended."""
+        code = member.reap()
+        self.members.remove(member)
+        if self.first_code is None:
+            self.first_code = code
+        if not self.members:
+            self.kill_s = None
         return code
 
-    def is_stopped(self) -> bool:
-        """Whether the kernel holds the process in state T (SIGSTOP)."""
-        try:
-            return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] in ("T", "t")
-        except OSError:
-            return False
+    def silent(self, now_s: float) -> Member | None:
+        """A process that has been silent beyond its deadline."""
+        if self.plan.foreign:
+            return None
+        late = [m for m in self.members if gang.overdue_s(m.progress, self.progress, now_s, self.plan.phases) > 0]
+        return late[0] if late else None
+
+    def stopped(self, now_s: float, after_s: float) -> Member | None:
+        """A process of an engine that was stopped so long ago: its deadline may be minutes away while it loads."""
+        if self.plan.kind != "engine":
+            return None
+        held = [member for member in self.members if member.stopped_s(now_s) >= after_s]
+        return held[0] if held else None
 
     def status(self, now_s: float, held: bool) -> dict[str, Any]:
         away = "held" if held else "down"
         return {
             "pid": self.pid,
             "kind": self.plan.kind,
-            "phase": self.progress.phase if self.process else away,
+            "phase": self.progress.phase if self.lead else away,
             "starts": self.starts,
             "beat_age_s": round(now_s - self.progress.beat_s, 2),
             **({"braked": True} if self.back_off.braked else {}),
+            **({"ranks": [member.status(now_s) for member in self.members]} if self.plan.ranks > 1 else {}),
             **({"facts": self.facts} if self.facts else {}),
         }
-
-
-def _end_with_parent() -> None:
-    """For programs that know no lifeline: the kernel ends them with us, in good order."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from broadcaster import redis_server, script
 from broadcaster.config import Config
@@ -16,6 +17,7 @@ from pipeline.avatar import load_avatar
 from pipeline.clock import RealClock
 from pipeline.engine import load_engine
 from pipeline.errors import AvatarError, BadInput, ConfigError, ScriptError, SpeechError
+from pipeline.follower import CACHE, RANKED
 from tts.fallback import make_chain
 from tts.synthesizer import Voice
 
@@ -40,11 +42,16 @@ def check(config: Config, source: str) -> list[str]:
 def _avatar(config: Config) -> list[str]:
     try:
         avatar = load_avatar(config.avatar.image, config.avatar.size)
-        load_engine(config.avatar.engine).format(avatar)
+        load_engine(config.avatar.engine, **_options(config)).format(avatar)
     except AvatarError as error:
         raise ConfigError(f"avatar.image: {error}") from error
     size = f"{config.avatar.size[0]}×{config.avatar.size[1]}"
     return [f"avatar: {avatar.name}, {size}, engine {config.avatar.engine}"]
+
+
+def _options(config: Config) -> dict[str, Any]:
+    """What the room's engine will be made with."""
+    return {**config.avatar.options(), "cache": str(config.state_dir / CACHE)} if config.avatar.engine in RANKED else {}
 
 
 def _voice(config: Config) -> list[str]:

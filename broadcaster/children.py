@@ -12,14 +12,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from broadcaster import redis_server
+from broadcaster import gpus, redis_server
 from broadcaster.config import Config
+from pipeline.follower import RANKED
 from pipeline.shipped import PRESENTER
 
 PREVIEW = "preview"  # name of the output that the page shows; configurations may not use it
 
 LOADING_S = 60.0  # imports on a cold disk, pictures, codecs
-ENGINE_LOADING_S = 180.0  # weights
+ENGINE_LOADING_S = 180.0  # one piece of the weights, or the first step of its kind
 READY_S = 2.5  # a work loop beats at least twice a second
 DRAINING_S = 10.0  # its own grace ends it before
 
@@ -49,7 +50,9 @@ class Plan:
 
     `argv`: what to run in the place of `broadcaster.child`. `foreign`: it knows no lifeline, so its life is all
     that is watched. `gated`: it runs only while the room's lease is not elsewhere. `understudy`: what works in a
-    crash loop of this one, beside it, or in its place when the name is the same.
+    crash loop of this one, beside it, or in its place when the name is the same. `ranks`: so many processes are this
+    child, and live and die together. `place`: of children with the same one, not "", only one runs: they use the same
+    cards.
     """
 
     name: str
@@ -61,6 +64,13 @@ class Plan:
     foreign: bool = False
     gated: bool = False
     understudy: Plan | None = None
+    ranks: int = 1
+    place: str = ""
+
+    @property
+    def below(self) -> list[Plan]:
+        """Its understudy, the understudy's understudy, and so on."""
+        return [self.understudy, *self.understudy.below] if self.understudy else []
 
     @property
     def command(self) -> list[str]:
@@ -76,8 +86,8 @@ def plan(config: Config, runtime_dir: Path, owner: str = "") -> list[Plan]:
     """All children of a room. owner: the name under which it holds the room's lease."""
     children = [
         _director(config, runtime_dir, owner),
-        _engine(config, runtime_dir, config.avatar.engine),
-        _playout(config, runtime_dir),
+        engine := _engine(config, runtime_dir),
+        _playout(config, runtime_dir, [tier.spec["name"] for tier in (engine, *engine.below)]),
     ]
     children += [_pusher(config, runtime_dir, index) for index in range(len(config.outputs))]
     if config.preview:
@@ -118,10 +128,28 @@ def _director(config: Config, runtime_dir: Path, owner: str) -> Plan:
     return Plan("director", "director", 0, DIRECTOR_PHASES, spec)
 
 
-def _engine(config: Config, runtime_dir: Path, name: str) -> Plan:
+def _engine(config: Config, runtime_dir: Path) -> Plan:
+    """The engine that is asked for, with the tiers that work in its crash loops: fewer ranks, then no card at all."""
+    engine = config.avatar.engine
+    tiers = []
+    if engine not in RANKED:
+        tiers.append(_tier(config, runtime_dir, engine, engine, 1))
+    else:
+        most = gpus.count() if config.avatar.ranks == "auto" else int(config.avatar.ranks)
+        for ranks in _halved(max(1, most)):
+            tiers.append(_tier(config, runtime_dir, engine, f"{engine}-{ranks}" if tiers else engine, ranks))
+    if engine != FALLBACK_ENGINE:
+        tiers.append(_tier(config, runtime_dir, FALLBACK_ENGINE, FALLBACK_ENGINE, 1))
+    made = tiers.pop()
+    while tiers:
+        made = replace(tiers.pop(), understudy=made)
+    return made
+
+
+def _tier(config: Config, runtime_dir: Path, engine: str, name: str, ranks: int) -> Plan:
     spec = {
         "name": name,
-        "engine": name,
+        "engine": engine,
         "runtime_dir": str(runtime_dir),
         "state_dir": str(config.state_dir),
         "image": str(config.avatar.image or ""),
@@ -129,11 +157,18 @@ def _engine(config: Config, runtime_dir: Path, name: str) -> Plan:
         "height": config.avatar.size[1],
         "seed": config.avatar.seed,
     }
-    understudy = _engine(config, runtime_dir, FALLBACK_ENGINE) if name != FALLBACK_ENGINE else None
-    return Plan(f"engine-{name}", "engine", 1, ENGINE_PHASES, spec, understudy=understudy)
+    if engine not in RANKED:
+        return Plan(f"engine-{name}", "engine", 1, ENGINE_PHASES, spec)
+    spec["options"] = config.avatar.options()
+    return Plan(f"engine-{name}", "engine", 1, ENGINE_PHASES, spec, ranks=ranks, place=engine)
 
 
-def _playout(config: Config, runtime_dir: Path) -> Plan:
+def _halved(ranks: int) -> list[int]:
+    """8 → [8, 4, 2, 1]"""
+    return [ranks, *_halved(ranks // 2)] if ranks > 1 else [1]
+
+
+def _playout(config: Config, runtime_dir: Path, engines: list[str]) -> Plan:
     spec = {
         "room": config.room,
         "runtime_dir": str(runtime_dir),
@@ -147,7 +182,7 @@ def _playout(config: Config, runtime_dir: Path) -> Plan:
         "outputs": [output.name for output in config.outputs],
         "ack": config.ack,
         "when_no_output": config.when_no_output,
-        "engines": list(dict.fromkeys([config.avatar.engine, FALLBACK_ENGINE])),
+        "engines": engines,
         "picture": str(config.avatar.image or PRESENTER),
         "uncounted": [PREVIEW] if config.preview else [],
     }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from broadcaster import cli_dead, cli_offline, cli_systemd
+from broadcaster import cli_dead, cli_models, cli_offline, cli_systemd
 from pipeline.errors import BroadcasterError, ConfigError
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ app.add_typer(cli_offline.avatar_app, name="avatar")
 app.command()(cli_offline.render)
 app.add_typer(cli_dead.commands(lambda config, room, redis: _client(config, room, redis)), name="dead")
 app.add_typer(cli_systemd.app, name="systemd")
+app.add_typer(cli_models.app, name="models")
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="The room's configuration file.")]
 RoomOption = Annotated[str | None, typer.Option("--room", help="The room's name, with --redis.")]
@@ -164,8 +165,17 @@ def reload(config: ConfigOption = None) -> None:
 def doctor(
     config: Annotated[Path | None, typer.Argument(help="Configuration file; without one the machine alone.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    card: Annotated[
+        str | None, typer.Option(help="Only say how flashtalk would do on this GPU, as h200; it need not be here.")
+    ] = None,
 ) -> None:
     """Try all that a room needs of this machine and of others, and say what to do about what is wrong."""
+    if card is not None:
+        from broadcaster.doctor.gpu import forecasts
+
+        for line in forecasts(card):
+            typer.echo(line)
+        return
     from broadcaster.doctor.examination import run as examine
 
     raise typer.Exit(examine(config, as_json=as_json))

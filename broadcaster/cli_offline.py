@@ -16,6 +16,14 @@ AvatarOption = Annotated[
     Path | None, typer.Option("--avatar", help="A picture with its points, or an .avatar file; default: the presenter.")
 ]
 EngineOption = Annotated[str, typer.Option("--engine", help="Who draws.")]
+WeightsOption = Annotated[
+    Path | None, typer.Option("--weights", help="Model directory or run-time file, for an engine with weights.")
+]
+PromptOption = Annotated[str | None, typer.Option(help="What is to be seen, for an engine with weights.")]
+DeviceOption = Annotated[str | None, typer.Option(help="cpu, cuda, or auto: a GPU where there is one.")]
+StepsOption = Annotated[
+    int | None, typer.Option(help="Passes over each chunk, for an engine with weights. Default: 4.")
+]
 SeedOption = Annotated[int, typer.Option("--seed", help="Decides blinks and sway.")]
 
 
@@ -26,6 +34,10 @@ def render(
     script: Annotated[Path | None, typer.Option(help="A script file: Markdown or plain text.")] = None,
     avatar: AvatarOption = None,
     engine: EngineOption = "portrait",
+    weights: WeightsOption = None,
+    prompt: PromptOption = None,
+    device: DeviceOption = None,
+    steps: StepsOption = None,
     voice: Annotated[str, typer.Option(help="A provider's voice, or a language.")] = "en",
     provider: Annotated[
         list[str] | None, typer.Option(help="A voice provider; given again, the next one to ask. Default: espeak.")
@@ -43,7 +55,9 @@ def render(
     from broadcaster.render.job import Request, render
     from broadcaster.render.progress import progress
 
-    drawn = {"image": avatar, "engine": engine, "size": _sides(size), "seed": seed}
+    options = {"prompt": prompt, "device": device, "steps": steps}
+    drawn = {"image": avatar, "engine": engine, "size": _sides(size), "seed": seed, "weights": weights}
+    drawn |= {name: value for name, value in options.items() if value is not None}
     spoken = {"name": voice, "rate": rate, "chain": provider or ["espeak"]}
     notice = {name: value for name, value in (("text", label), ("corner", corner)) if value is not None}
     request = Request(

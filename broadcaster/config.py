@@ -24,11 +24,13 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from broadcaster.wording import worded
 from pipeline.engine import ENGINES
 from pipeline.errors import ConfigError
+from pipeline.follower import RANKED
 from tts.synthesizer import PROVIDERS
 
 ROOM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 REFERENCE = re.compile(r"\$\{(?:(file):)?([^}]+)\}")
 TOKEN_MIN_CHARS = 16
+RANKS_MAX = 64
 URL_SCHEMES = ("rtmp", "rtmps", "file", "hls")
 
 
@@ -41,6 +43,14 @@ class AvatarSection(Section):
     engine: str = "portrait"
     size: tuple[int, int] = (448, 768)
     seed: int = Field(default=0, ge=0, lt=2**31)
+    weights: Path | None = None
+    ranks: int | str = 1
+    device: Literal["auto", "cuda", "cpu"] = "auto"
+    strategy: Literal["auto", "ulysses", "ring", "usp"] = "auto"
+    attention: Literal["exact", "sage"] = "exact"
+    offload: bool | None = None
+    steps: int = Field(default=4, ge=1, le=50)
+    prompt: str = Field(default="", max_length=2000)
 
     @field_validator("engine")
     @classmethod
@@ -49,6 +59,14 @@ class AvatarSection(Section):
             raise ValueError(f"unknown engine {name!r}; choose from {', '.join(ENGINES)}")
         return name
 
+    @field_validator("ranks")
+    @classmethod
+    def _countable(cls, ranks: int | str) -> int | str:
+        number = int(ranks) if str(ranks).isdigit() else 0
+        if ranks != "auto" and not 1 <= number <= RANKS_MAX:
+            raise ValueError(f"write a number from 1 to {RANKS_MAX}, or auto for as many as there are GPUs")
+        return ranks if ranks == "auto" else number
+
     @field_validator("size")
     @classmethod
     def _encodable(cls, size: tuple[int, int]) -> tuple[int, int]:
@@ -56,6 +74,18 @@ class AvatarSection(Section):
             if not 128 <= side <= 1920 or side % 2:
                 raise ValueError(f"{side} px: each side must be even and from 128 to 1920")
         return size
+
+    def options(self) -> dict[str, Any]:
+        """What an engine with weights is made with, in words; the weights are an absolute path."""
+        return {
+            "weights": str(self.weights.resolve()) if self.weights else "",
+            "device": self.device,
+            "strategy": self.strategy,
+            "steps": self.steps,
+            "sage": self.attention == "sage",
+            "offload": self.offload,
+            **({"prompt": self.prompt} if self.prompt else {}),
+        }
 
 
 class VoiceSection(Section):
@@ -208,6 +238,22 @@ class Config(Section):
         if secret is not None and not secret.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("write redis://HOST:PORT/DB, rediss:// or unix://PATH, or leave it out")
         return secret
+
+    @model_validator(mode="after")
+    def _weights(self) -> Config:
+        avatar = self.avatar
+        if avatar.engine not in RANKED:
+            if avatar.ranks not in (1, "auto"):
+                raise ValueError(f"avatar.ranks: the engine {avatar.engine!r} works in one process; leave it out")
+            return self
+        if avatar.weights is None:
+            raise ValueError(
+                f"avatar.weights: the engine {avatar.engine!r} needs them: the directory that "
+                f"`broadcaster models pull {avatar.engine}` made, or the file of `broadcaster models convert`"
+            )
+        if not avatar.weights.exists():
+            raise ValueError(f"avatar.weights: {avatar.weights} is not there")
+        return self
 
     @model_validator(mode="after")
     def _outputs(self) -> Config:

@@ -41,6 +41,8 @@ def _children(children: Mapping[str, Any]) -> Iterator[str]:
     for name, child in children.items():
         braked = ", crash loop: see child.braked in the log" if child.get("braked") else ""
         yield f"  {name:<18} {child['phase']:<12} pid {child['pid'] or '-':<8} started {child['starts']} times{braked}"
+        for rank in child.get("ranks", [])[1:]:
+            yield f"    rank {rank['rank']:<11} {rank['phase']:<12} pid {rank['pid']}"
 
 
 def _duration(seconds: float) -> str:

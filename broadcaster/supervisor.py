@@ -20,10 +20,12 @@ from broadcaster.charge import DRAIN_S, Charge
 from broadcaster.children import Plan
 from broadcaster.emergency import Emergency
 from broadcaster.gate import Gate
+from broadcaster.member import Member
 from broadcaster.notify import Notifier
 from broadcaster.orders import Order, Orders, Reply
 from broadcaster.reload import Outcome, Reloader
 from broadcaster.roster import Roster
+from broadcaster.watch import STEADY_S
 from pipeline.clock import NS, Clock
 from pipeline.errors import WireError
 from pipeline.lifeline import LineClosed
@@ -31,7 +33,8 @@ from pipeline.wire import Answer, Beat, Message, Note, Panic, Retarget, Status
 
 TICK_S = 0.1
 STATUS_EVERY_S = 1.0
-DUMP_S = 1.0  # between the request for stacks and SIGKILL
+DUMP_S = 0.6  # between the request for stacks and SIGKILL: a gang is to be gone a second after it was found wanting
+STOPPED_S = 2.0  # how long a rank may be stopped: no collective of the others waits less than that
 ENCODED_WITHIN_S = 2.0  # systemd is petted while playout encoded a frame within this
 
 log = structlog.get_logger()
@@ -102,8 +105,8 @@ class Supervisor:
         if self._stage is not None:
             return
         now = self._now()
-        for charge in self._roster:
-            if charge.process is None and now >= charge.start_s and not self._is_held(charge):
+        for charge in self._roster.due(now):
+            if not self._is_held(charge):
                 self._start(charge)
 
     def _is_held(self, charge: Charge) -> bool:
@@ -115,35 +118,43 @@ class Supervisor:
         try:
             charge.start(now)
         except OSError as error:
-            charge.start_s = now + charge.back_off.after_death(now, None)
             log.error("child.unstartable", child=charge.plan.name, reason=str(error))
+            if not charge.is_running:
+                charge.start_s = now + charge.back_off.after_death(now, None)
+        for member in charge.members:
+            self._watch(charge, member)
+        if not charge.is_running:
             return
-        self._selector.register(charge.exit_fd, selectors.EVENT_READ, lambda: self._reap(charge))
-        if charge.line is not None:
-            if charge.plan.kind == "playout" and self._emergency.panic.on:
-                charge.line.send(self._emergency.panic)
-            self._selector.register(charge.line, selectors.EVENT_READ, lambda: self._listen(charge))
-        log.info("child.started", child=charge.plan.name, pid=charge.pid, starts=charge.starts)
+        if charge.plan.kind == "playout" and self._emergency.panic.on:
+            charge.send(self._emergency.panic)
+        ranks = {"ranks": [member.pid for member in charge.members]} if charge.plan.ranks > 1 else {}
+        log.info("child.started", child=charge.plan.name, pid=charge.pid, starts=charge.starts, **ranks)
+
+    def _watch(self, charge: Charge, member: Member) -> None:
+        self._selector.register(member.exit_fd, selectors.EVENT_READ, lambda: self._reap(charge, member))
+        if member.line is not None:
+            self._selector.register(member.line, selectors.EVENT_READ, lambda: self._listen(charge, member))
 
     # ── listening ────────────────────────────────────────────────────────────────────────────────
 
-    def _listen(self, charge: Charge) -> None:
-        if charge.line is None:
+    def _listen(self, charge: Charge, member: Member) -> None:
+        if member.line is None:
             return
         try:
-            for message in charge.line.poll():
-                self._hear(charge, message)
+            for message in member.line.poll():
+                self._hear(charge, member, message)
         except WireError as error:
             log.warning("beat.dropped", child=charge.plan.name, reason=str(error))
         except LineClosed:
-            self._forget_line(charge)  # its end is noticed by its exit, or by its silence
+            self._forget_line(member)  # its end is noticed by its exit, or by its silence
 
-    def _hear(self, charge: Charge, message: Message) -> None:
+    def _hear(self, charge: Charge, member: Member, message: Message) -> None:
         if isinstance(message, Note):
-            getattr(log, message.level, log.info)(message.event, child=charge.plan.name, **message.fields)
+            rank = {"rank": member.rank} if charge.plan.ranks > 1 else {}
+            getattr(log, message.level, log.info)(message.event, child=charge.plan.name, **rank, **message.fields)
         elif isinstance(message, Beat):
-            charge.progress.beat(self._now(), message.phase, message.busy)
-            charge.facts = message.facts
+            member.progress.beat(self._now(), message.phase, message.busy)
+            member.facts = message.facts
             if charge.plan.kind == "playout":
                 self._follow_air(message)
             elif charge.plan.kind == "director":
@@ -170,7 +181,7 @@ class Supervisor:
         log.warning("gate.switched", lease=self._gate.lease, pushing=is_open)
         if not is_open and self._stage is None:
             for charge in gated:
-                if charge.process is not None:
+                if charge.is_running:
                     charge.drain(now, 0.0)  # the other machine is on air already
 
     # ── judging ──────────────────────────────────────────────────────────────────────────────────
@@ -178,14 +189,14 @@ class Supervisor:
     def _judge(self) -> None:
         now = self._now()
         for charge in self._roster:
-            if charge.process is None:
+            if not charge.is_running:
                 continue
             if charge.kill_s is not None:
                 if now >= charge.kill_s:
                     charge.kill(now)
-            elif not charge.plan.foreign and charge.progress.overdue_s(now, charge.plan.phases) > 0:
-                self._dump(charge, now)
-            elif charge.back_off.release(charge.progress.worked_s(now)):
+            elif (late := charge.silent(now) or charge.stopped(now, STOPPED_S)) is not None:
+                self._dump(charge, late, now)
+            elif not charge.settled and (charge.progress.worked_s(now) or 0.0) >= STEADY_S:
                 self._roster.steady(charge, now)
         self._emergency.hear(self._on_air(), now)
         if self._ready_s is not None and now - self._encoded_s < ENCODED_WITHIN_S:
@@ -196,31 +207,40 @@ class Supervisor:
 
     def _on_air(self) -> str | None:
         """What playout said last is on air; None while it is away."""
-        return next((charge.facts.get("source") for charge in self._roster.of_kind("playout") if charge.process), None)
+        return next((charge.facts.get("source") for charge in self._roster.of_kind("playout")), None)
 
-    def _dump(self, charge: Charge, now: float) -> None:
+    def _dump(self, charge: Charge, late: Member, now: float) -> None:
         """Ask for the stacks, then kill; a stopped process can answer nothing and is killed at once."""
-        stopped = charge.is_stopped()
         log.error(
             "child.hung",
             child=charge.plan.name,
-            phase=charge.progress.phase,
-            busy=charge.progress.busy,
-            stopped=stopped,
-            silent_s=round(now - charge.progress.beat_s, 1),
+            phase=late.progress.phase,
+            busy=late.progress.busy,
+            stopped=late.is_stopped(),
+            silent_s=round(now - late.progress.beat_s, 1),
+            **({"rank": late.rank} if charge.plan.ranks > 1 else {}),
         )
-        if stopped:
-            charge.kill(now)
-            return
-        charge.ask_for_stacks()
-        charge.kill_s = now + DUMP_S
+        charge.dump(now, DUMP_S)
 
-    def _reap(self, charge: Charge) -> None:
-        self._listen(charge)  # its last words
-        self._selector.unregister(charge.exit_fd)
-        code = charge.reap()
-        now = self._now()
-        self._forget_line(charge)
+    def _reap(self, charge: Charge, member: Member) -> None:
+        self._listen(charge, member)  # its last words
+        self._selector.unregister(member.exit_fd)
+        self._forget_line(member)
+        code = charge.reap(member)
+        if charge.is_running:
+            self._lose(charge, member, code)
+        else:
+            self._bury(charge)
+
+    def _lose(self, charge: Charge, member: Member, code: int) -> None:
+        """A rank ended before the others: they end with it."""
+        if charge.kill_s is None:
+            log.error("gang.broken", child=charge.plan.name, rank=member.rank, code=code)
+            charge.dump(self._now(), DUMP_S)
+
+    def _bury(self, charge: Charge) -> None:
+        """A child has ended with all its processes: forget it, or say when it is started again."""
+        now, code = self._now(), charge.first_code
         if charge.leaves:
             self._roster.forget(charge)
         if self._stage is not None or charge.drained or charge.leaves:
@@ -234,11 +254,11 @@ class Supervisor:
         if charge.back_off.braked:
             self._roster.slow_down(charge, now, first=not was_braked)
 
-    def _forget_line(self, charge: Charge) -> None:
-        if charge.line is not None:
-            self._selector.unregister(charge.line)
-            charge.line.close()
-            charge.line = None
+    def _forget_line(self, member: Member) -> None:
+        if member.line is not None:
+            self._selector.unregister(member.line)
+            member.line.close()
+            member.line = None
 
     # ── orders ───────────────────────────────────────────────────────────────────────────────────
 
@@ -257,8 +277,7 @@ class Supervisor:
 
     def _tell(self, kind: str, message: Message) -> None:
         for charge in self._roster.of_kind(kind):
-            if charge.line is not None:
-                charge.line.send(message)
+            charge.send(message)
 
     def _reload(self) -> None:
         """Have the configuration read by a process of its own, one at a time, and do what it found."""

@@ -10,6 +10,7 @@ BACK_OFF_S = (0.0, 0.1, 0.3, 1.0, 2.0, 5.0)  # the first restart is at once; the
 BURST, BURST_S = 12, 60.0  # so many deaths in so long are a crash loop, even of a child that gets to work each time
 STEADY_S = 60.0  # of work in a row end a crash loop
 TRIAL_S = 60.0  # between the starts of a child whose understudy is at work: each one may disturb the air
+TRIAL_MAX_S = 3600.0  # where a trial takes the understudy's cards away, the next one waits twice as long, up to this
 WORKING = ("ready", "live", "running")  # phases that count as having got to work
 STEP_MEMORY = 500  # steps whose lengths are remembered for the p99
 HANG_FACTOR = 3.0  # times p99: a step longer than that is a hang, where that exceeds the phase's deadline
@@ -24,12 +25,17 @@ class Progress:
     beat_s: float
     phase: str = "loading"
     busy: bool = False
+    turned_s: float = 0.0  #: when it last began or ended a step, or got to work
     working_since_s: float | None = None
     _steps: deque[float] = field(default_factory=lambda: deque(maxlen=STEP_MEMORY))
 
     def beat(self, now_s: float, phase: str, busy: bool) -> None:
         if self.busy and not busy:
-            self._steps.append(now_s - self.beat_s)
+            if phase not in WORKING:
+                self._steps.clear()  # the last of the warming steps stands for those to come
+            self._steps.append(now_s - self.turned_s)
+        if (phase in WORKING) is not (self.working_since_s is not None) or busy is not self.busy:
+            self.turned_s = now_s
         if phase not in WORKING:
             self.working_since_s = None
         elif self.working_since_s is None:
@@ -43,7 +49,7 @@ class Progress:
     def deadline_s(self, phases: Mapping[str, float]) -> float:
         """How old the last beat may be now."""
         limit = phases.get(self.phase, UNKNOWN_PHASE_S)
-        if self.busy and len(self._steps) >= 20:
+        if self.busy and self._steps:
             longest = sorted(self._steps)[int(len(self._steps) * 0.99)]
             return max(limit, HANG_FACTOR * longest)
         return limit

@@ -7,6 +7,7 @@ next is a value, so two steps equal one run, a state survives a restart, and a c
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
@@ -24,7 +25,11 @@ MotionState: TypeAlias = Any
 ENGINES: Mapping[str, str] = {
     "portrait": "pipeline.engines.portrait.engine:PortraitEngine",
     "pattern": "pipeline.engines.pattern:PatternEngine",
+    "flashtalk": "pipeline.engines.flashtalk.engine:FlashTalkEngine",
 }
+
+EXTRAS: Mapping[str, str] = {"flashtalk": "flashtalk"}
+"""Engines that need more than the plain installation, and the extra that brings it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +82,21 @@ class AvatarEngine(Protocol):
 
 
 def load_engine(name: str, **options: Any) -> AvatarEngine:
-    """Make the engine of that name; ConfigError names the choices."""
+    """Make the engine of that name; weights are read later. ConfigError names the choices, or the option."""
     if name not in ENGINES:
         raise ConfigError(f"avatar.engine: unknown engine {name!r}; choose from {', '.join(ENGINES)}")
     module, _, attribute = ENGINES[name].partition(":")
-    engine: AvatarEngine = getattr(importlib.import_module(module), attribute)(**options)
+    try:
+        maker = getattr(importlib.import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        if name not in EXTRAS or (error.name or "").partition(".")[0] == "pipeline":
+            raise
+        raise ConfigError(f"engine {name} needs {error.name}: pip install 'broadcaster[{EXTRAS[name]}]'") from error
+    wanted = inspect.signature(maker).parameters
+    if foreign := sorted(set(options) - set(wanted)):
+        raise ConfigError(f"engine {name} has no {', '.join(foreign)}")
+    missing = [key for key, one in wanted.items() if one.default is one.empty and key not in options]
+    if missing:
+        raise ConfigError(f"engine {name} needs {', '.join(missing)}")
+    engine: AvatarEngine = maker(**options)
     return engine

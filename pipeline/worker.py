@@ -2,13 +2,14 @@
 
 The loop answers one demand at a time: with the speech that is there, or, when playout's buffer would
 run dry, with silence; speech that comes late serves the next demand. A new epoch takes back what was
-rendered and not seen. It never knows Redis, RTMP or wall time, and a dead peer only makes it wait.
+rendered and not seen. It never knows Redis, RTMP or wall time, and a dead peer only makes it wait. Of an engine on
+several ranks this is rank 0; the others run pipeline.follower.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,12 +19,12 @@ import numpy as np
 import structlog
 import zmq
 
-from pipeline import link
+from pipeline import follower, link
 from pipeline.arrays import Frames, Pcm, silence, view_frames, view_pcm
 from pipeline.avatar import Avatar, load_avatar
 from pipeline.carryover import CarryOver
 from pipeline.clock import NS, SLOT_NS, Clock, RealClock
-from pipeline.engine import AvatarEngine, Job, MotionState, load_engine
+from pipeline.engine import AvatarEngine, Job, MotionState
 from pipeline.errors import EngineError, WireError
 from pipeline.lifeline import Lifeline
 from pipeline.media import AIR_PER_DRIVE, ENDS, Mark, MediaFormat, Position
@@ -44,7 +45,10 @@ log = structlog.get_logger()
 
 
 class WorkerSpec(msgspec.Struct, frozen=True):
-    """name: the engine's id on the wires. image: "" = the shipped presenter."""
+    """name: the engine's id on the wires. image: "" = the shipped presenter. options: what the engine is made with.
+
+    rank, world: which of how many processes this is; of several, the master address is where rank 0 meets the others.
+    """
 
     name: str
     engine: str
@@ -54,6 +58,11 @@ class WorkerSpec(msgspec.Struct, frozen=True):
     width: int
     height: int
     seed: int
+    options: dict[str, Any] = {}
+    rank: int = 0
+    world: int = 1
+    master_address: str = ""
+    master_port: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +77,24 @@ class Speech:
 def run(spec: WorkerSpec, lifeline: Lifeline) -> None:
     """The process: load, warm up, serve until drained. EngineError and LineClosed end it."""
     lifeline.beat("loading")
+    if spec.rank:
+        follower.run(spec, lifeline)
+        return
     avatar = load_avatar(Path(spec.image) if spec.image else None, (spec.width, spec.height))
-    engine = load_engine(spec.engine)
-    worker = Worker(spec, engine, avatar, lifeline, RealClock())
-    try:
-        worker.open()
-        worker.serve()
-    finally:
-        worker.close()
-        engine.close()
+    pulse = follower.Pulse(lifeline)
+    with follower.equipped(spec, pulse) as (engine, gang):
+        worker = Worker(spec, engine, avatar, lifeline, RealClock())
+        try:
+            pulse.phase = "warming"
+            worker.open()
+            pulse.phase = "ready"
+            worker.serve(gang.alive if gang else _nobody)
+        finally:
+            worker.close()
+
+
+def _nobody() -> None:
+    """There are no other ranks to be told that we are there."""
 
 
 class Worker:
@@ -93,7 +111,7 @@ class Worker:
         self._format: MediaFormat = engine.format(avatar)
         self._incarnation = clock.now_ns()
         self._context: zmq.Context[Any] = zmq.Context()
-        self._state_path = Path(spec.runtime_dir) / f"{spec.name}.state"
+        self._state_path = Path(spec.runtime_dir) / f"{spec.engine}.state"  # of all its tiers: on fewer ranks, too
         self._hold = ""
         # what playout wants
         self._demand: Demand | None = None
@@ -126,8 +144,10 @@ class Worker:
             self._poller.register(socket, zmq.POLLIN)
         log.info("engine.ready", engine=self._spec.engine, render_ms=self._render_ns // 1_000_000)
 
-    def serve(self) -> None:
+    def serve(self, others: Callable[[], None] = _nobody) -> None:
+        """Until drained. others: tells the other ranks that we are there; EngineError when one is gone."""
         while not self._draining:
+            others()
             self._knock()
             self._ask_for_speech()
             self._poller.poll(self._wait_ms())
@@ -344,6 +364,7 @@ class Worker:
         state = self._engine.open(self._avatar, self._spec.seed)
         for _ in range(WARMING_STEPS):
             hop = silence(self._format.hop_drive_samples)
+            self._lifeline.beat("warming", busy=True)
             began_ns = self._clock.now_ns()
             state = self._engine.step([Job(state, hop, silence(0))])[0].state
             self._render_ns = self._clock.now_ns() - began_ns

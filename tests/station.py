@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,9 @@ def until(condition: Callable[[], object], timeout_s: float = 30.0, what: str = 
 
 
 class Station:
-    """`broadcaster run` in a directory of its own."""
+    """`broadcaster run` in a directory of its own. program: what is run with the configuration's path."""
+
+    program: Sequence[str] = ("broadcaster.cli", "run")
 
     def __init__(self, directory: Path, **config: Any) -> None:
         self.directory = directory
@@ -53,7 +55,7 @@ class Station:
 
     def start(self) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "broadcaster.cli", "run", str(self.config_path)],
+            [sys.executable, "-m", *self.program, str(self.config_path)],
             cwd=ROOT,
             env={key: value for key, value in os.environ.items() if key != "RUNTIME_DIRECTORY"},
             stdin=subprocess.DEVNULL,

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 LIMIT_S = 5  # of one examination
+LIMITS_S = {"configuration": 60, "flashtalk": 90, "weights": 60}  # may load torch, try a card, open 50 GB of files
 START_S = 10  # for its interpreter to start, on a machine that has other things to do
 OK, WARN, BAD = "ok", "warn", "bad"
 
@@ -39,6 +40,8 @@ EXAMINATIONS = {
     "clock": "broadcaster.doctor.machine:clock",
     "memory": "broadcaster.doctor.machine:memory",
     "gpu": "broadcaster.doctor.machine:gpu",
+    "flashtalk": "broadcaster.doctor.gpu:flashtalk",
+    "weights": "broadcaster.doctor.gpu:weights",
     "limits": "broadcaster.doctor.machine:limits",
     "cpu": "broadcaster.doctor.room:cpu",
 }
@@ -79,7 +82,8 @@ def examine(config: Path | None) -> Iterator[Finding]:
     with ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 1)) as pool:
         yield from pool.map(lambda one: examined(one[0], one[1], config), wanted)
     for name in ALONE:
-        yield examined(name, "", config)
+        for part in parts.get(name, [""]):
+            yield examined(name, part, config)
 
 
 def line(finding: Finding) -> str:
@@ -100,7 +104,7 @@ def examined(name: str, part: str, config: Path | None) -> Finding:
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=LIMIT_S + START_S,
+            timeout=LIMITS_S.get(name, LIMIT_S) + START_S,
             env={**os.environ, "LC_ALL": "C.UTF-8"},
             check=False,
         )
@@ -109,7 +113,9 @@ def examined(name: str, part: str, config: Path | None) -> Finding:
             label, BAD, f"the examination did not end: {type(error).__name__}", "see how busy the machine is"
         )
     if done.returncode == -signal.SIGALRM:
-        return Finding(label, BAD, f"no result within {LIMIT_S} s", "try again when the machine is less busy")
+        return Finding(
+            label, BAD, f"no result within {LIMITS_S.get(name, LIMIT_S)} s", "try again when the machine is less busy"
+        )
     try:
         return Finding(label, **json.loads(done.stdout.splitlines()[-1]))
     except (IndexError, ValueError, TypeError):
@@ -118,15 +124,22 @@ def examined(name: str, part: str, config: Path | None) -> Finding:
 
 
 def _parts(config: Path | None) -> dict[str, Sequence[str]]:
-    """Examinations that are made once for each voice and each output."""
+    """Examinations that are made once for each voice and each output, and those that only some engines need."""
     room = _room(config)
-    if room is None:
-        return {"configuration": [str(config)] * bool(config), "voice": ["espeak"], "output": []}
-    return {
+    neural, drawn = [""], [""]
+    if room is None or room.avatar.engine != "flashtalk":
+        neural = []
+    else:
+        drawn = []  # what is measured there is how fast a processor draws
+    parts: dict[str, Sequence[str]] = {
         "configuration": [str(config)] * bool(config),
-        "voice": room.voice.chain,
-        "output": [output.name for output in room.outputs],
+        "flashtalk": neural,
+        "weights": neural,
+        "cpu": drawn,
     }
+    if room is None:
+        return parts | {"voice": ["espeak"], "output": []}
+    return parts | {"voice": room.voice.chain, "output": [output.name for output in room.outputs]}
 
 
 def _examine(name: str, part: str, config: Path | None) -> dict[str, str]:
@@ -164,6 +177,6 @@ def main(argv: Iterable[str] | None = None) -> int:
     given = parser.parse_args(None if argv is None else list(argv))
     if given.examine is None:
         return run(given.config, as_json=given.json)
-    signal.alarm(LIMIT_S)  # ends even what holds the interpreter
+    signal.alarm(LIMITS_S.get(given.examine, LIMIT_S))  # ends even what holds the interpreter
     print(json.dumps(_examine(given.examine, given.part, given.config)))  # noqa: T201
     return 0

@@ -101,7 +101,10 @@ def memory(_room: Any, _part: str) -> Found:
 
 def gpu(room: Any, _part: str) -> Found:
     """No engine of a CPU room needs a card; one that does needs the driver and torch."""
-    neural = getattr(getattr(room, "avatar", None), "engine", "portrait") not in ("portrait", "pattern")
+    avatar = getattr(room, "avatar", None)
+    neural = (
+        getattr(avatar, "engine", "portrait") not in ("portrait", "pattern") and getattr(avatar, "device", "") != "cpu"
+    )
     try:
         torch = importlib.metadata.version("torch")
     except importlib.metadata.PackageNotFoundError:

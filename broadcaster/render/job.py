@@ -15,9 +15,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
+import os
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from broadcaster import script
 from broadcaster.config import AvatarSection, LabelSection, VoiceSection
@@ -30,6 +33,7 @@ from pipeline.avatar import Avatar, load_avatar
 from pipeline.clock import RealClock
 from pipeline.engine import AvatarEngine, load_engine
 from pipeline.errors import BadInput, ConfigError, MessageError
+from pipeline.follower import CACHE, RANKED
 from pipeline.media import AIR_HZ, FPS
 from streams.clip import join
 from streams.soundfile import SoundFile
@@ -74,7 +78,7 @@ def render(request: Request, progress: Progress) -> Rendered:
     """
     paragraphs = _paragraphs(request)
     _check_out(request.out)
-    engine = load_engine(request.avatar.engine)
+    engine = load_engine(request.avatar.engine, **_options(request, progress))
     try:
         avatar = load_avatar(request.avatar.image, request.avatar.size)
         engine.format(avatar)
@@ -102,6 +106,22 @@ def _paragraphs(request: Request) -> tuple[script.Paragraph, ...]:
     return ()
 
 
+def _options(request: Request, progress: Progress) -> dict[str, Any]:
+    """What the engine is made with: the same as in a room."""
+    section = request.avatar
+    if section.engine not in RANKED:
+        if section.weights is not None:
+            raise ConfigError(f"--weights: engine {section.engine} has none")
+        return {}
+    if section.weights is None:
+        raise ConfigError(
+            f"engine {section.engine} needs --weights; `broadcaster models pull {section.engine}` fetches them"
+        )
+    beats = itertools.count(1)
+    cache = Path(os.environ.get("STATE_DIRECTORY", "var")) / CACHE
+    return {**section.options(), "cache": cache.resolve(), "beat": lambda: progress.reach(next(beats))}
+
+
 def _check_out(out: Path) -> None:
     if out.suffix.lower() != ".mp4":
         raise ConfigError(f"{out}: the file to make must end in .mp4")
@@ -121,6 +141,9 @@ def _identity(request: Request, avatar: Avatar) -> dict[str, str]:
         "label": f"{request.label.text} ({request.label.corner})",
         "made by": " ".join(f"{name} {version(name)}" for name in MADE_BY),
     }
+    if request.avatar.engine in RANKED:
+        parts |= {name: str(value) for name, value in request.avatar.options().items()}
+        parts["made by"] += f" torch {version('torch')}"
     if request.audio is not None:
         return {"audio": _digest(request.audio), **parts}
     words = (request.text or "").encode() if request.script is None else request.script.read_bytes()
@@ -203,6 +226,8 @@ def _pictures(
     request: Request, tape: Tape, engine: AvatarEngine, avatar: Avatar, place: Unfinished, progress: Progress
 ) -> None:
     footage = Footage(tape, engine, avatar, request.label, place)
+    if request.avatar.engine in RANKED:
+        progress.begin("loading", 0, "parts")
     footage.open(request.avatar.seed)
     progress.begin("drawing", tape.frames / FPS, done=footage.frame / FPS)
     footage.run(lambda frame: progress.reach(frame / FPS))

@@ -17,11 +17,13 @@ from pipeline.wire import Drain, Panic, Retarget, Status
 
 def main() -> int:
     directory, behaviour = Path(sys.argv[1]), sys.argv[2]
-    faulthandler.register(signal.SIGUSR1, file=(directory / "stacks").open("w"))
+    faulthandler.register(signal.SIGUSR1, file=(directory / f"stacks.{os.getpid()}").open("w"))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     line = Lifeline.of_child()
-    name = line.spec().child
-    if behaviour == "crash":
+    section = line.spec()
+    name, rank = section.child, section.spec.get("rank", 0)
+    _note(directory, f"{name} {rank} {os.getpid()} {section.spec.get('master_port', 0)}", "started")
+    if behaviour == "crash" or (behaviour == "crash-1" and rank == 1):
         return 1
     beats, source = 0, "live"
     while True:
@@ -48,14 +50,14 @@ def main() -> int:
         beats += 1
         encoded = min(beats, 5) if behaviour == "starve" else beats
         lease = {"lease": (directory / "lease").read_text()} if (directory / "lease").exists() else {}
-        line.beat("ready", encoded=encoded, source=source, **lease)
-        if behaviour == "hang" and not (directory / "hung").exists():
+        line.beat("loading" if behaviour == "load" else "ready", encoded=encoded, source=source, **lease)
+        if (behaviour == "hang" or (behaviour == "hang-1" and rank == 1)) and not (directory / "hung").exists():
             (directory / "hung").touch()
             time.sleep(3600)
 
 
-def _note(directory: Path, text: str) -> None:
-    with (directory / "orders").open("a") as file:
+def _note(directory: Path, text: str, file_name: str = "orders") -> None:
+    with (directory / file_name).open("a") as file:
         file.write(f"{text}\n")
 
 

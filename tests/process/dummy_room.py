@@ -1,5 +1,6 @@
-"""A supervisor over dummy children: `python -m tests.process.dummy_room DIR NAME=BEHAVIOUR[:gated|:UNDERSTUDY] …`.
+"""A supervisor over dummy children: `python -m tests.process.dummy_room DIR CHILD …`.
 
+Each child is NAME=BEHAVIOUR[*RANKS][:gated|:UNDERSTUDY].
 When it is told to read its configuration again, it reads the same arguments from the file `next` in DIR.
 """
 
@@ -55,11 +56,12 @@ def plans(directory: Path, arguments: Sequence[str]) -> list[Plan]:
 
 def _plan(directory: Path, name: str, behaviour: str, outputs: list[str], gated: bool, understudy: str) -> Plan:
     kind = name.partition("-")[0]
+    behaviour, _, ranks = behaviour.partition("*")
     argv = (sys.executable, "-m", "tests.process.dummy_child", str(directory), behaviour)
     spec = {"outputs": outputs, "ack": "any"} if kind == "playout" else {"behaviour": behaviour}
     other = _plan(directory, understudy, "beat", outputs, False, "") if understudy else None
     phases = {"loading": 10.0, "ready": 1.0}
-    return Plan(name, kind, STAGES[kind], phases, spec, argv, gated=gated, understudy=other)
+    return Plan(name, kind, STAGES[kind], phases, spec, argv, gated=gated, understudy=other, ranks=int(ranks or 1))
 
 
 def main() -> int:

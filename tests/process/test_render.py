@@ -13,6 +13,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from broadcaster.config import AvatarSection, VoiceSection
 from broadcaster.render.footage import GROUP_FRAMES
@@ -23,6 +24,7 @@ from pipeline.errors import AvatarError, BadInput, BroadcasterError, ConfigError
 from pipeline.media import AIR_HZ, AIR_SAMPLES, FPS
 from tests.avsync import av_offset_ms
 from tests.station import until
+from tests.tinymodel import write_model_dir
 
 SMALL = (224, 384)
 PATTERN = AvatarSection(engine="pattern", size=SMALL)
@@ -98,6 +100,45 @@ def test_a_sound_file_gives_exactly_its_pictures_in_order_and_in_sync(tmp_path: 
     assert counters == list(range(326))
     assert abs(av_offset_ms(out)) <= 10
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "beeps.wav"]
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> AvatarSection:
+    """The flashtalk engine with a tiny random model, and a picture without points."""
+    folder = tmp_path_factory.mktemp("tiny")
+    write_model_dir(folder / "model")
+    rows, columns = np.mgrid[0:160, 0:160]
+    Image.fromarray(np.stack([rows, columns, 255 - rows], 2).astype(np.uint8)).save(folder / "face.png")
+    engine = {"engine": "flashtalk", "weights": folder / "model", "device": "cpu"}
+    return AvatarSection.model_validate(engine | {"image": folder / "face.png", "size": (128, 128), "seed": 4})
+
+
+def test_flashtalk_renders_a_sound_file_and_goes_on_after_a_kill(
+    tiny: AvatarSection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("broadcaster.render.footage.GROUP_FRAMES", 28)
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
+    request = Request(tmp_path / "whole.mp4", audio=beeps(tmp_path, 2 * AIR_HZ), avatar=tiny)
+    progress = Silent()
+    assert render(request, progress) == Rendered(frames=50, samples=2 * AIR_HZ)
+    assert [what for what, _ in progress.begun] == ["reading", "loading", "drawing", "joining"]
+    assert len(list((tmp_path / "state" / "cache").iterdir())) == 1  # baked once, as in a room
+    other = replace(request, out=tmp_path / "resumed.mp4")
+    with pytest.raises(KeyboardInterrupt):
+        render(other, Silent("drawing", 1.5))  # the second group is drawn and not written
+    assert len(list((tmp_path / "resumed.mp4.part").glob("*.state"))) == 1
+    again = Silent()
+    render(other, again)
+    assert ("drawing", 28 / FPS) in again.begun
+    assert content(tmp_path / "resumed.mp4") == content(tmp_path / "whole.mp4")
+
+
+def test_an_engine_with_weights_says_that_it_needs_them(tmp_path: Path) -> None:
+    request = Request(tmp_path / "a.mp4", audio=beeps(tmp_path, AIR_HZ), avatar=AvatarSection(engine="flashtalk"))
+    with pytest.raises(ConfigError, match="--weights; `broadcaster models pull flashtalk`"):
+        render(request, Silent())
+    with pytest.raises(ConfigError, match="--weights: engine portrait has none"):
+        render(replace(request, avatar=AvatarSection(weights=tmp_path)), Silent())
 
 
 def test_the_label_is_in_every_picture(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -14,11 +16,15 @@ from pathlib import Path
 import pytest
 
 from broadcaster import disk
-from broadcaster.config import parse
-from broadcaster.doctor import examination, machine, queue
+from broadcaster.config import Config, parse
+from broadcaster.doctor import examination, gpu, machine, queue
 from broadcaster.doctor import room as rooms
 from broadcaster.doctor.examination import BAD, OK, WARN, Finding
 from broadcaster.doctor.outputs import HANDSHAKE_BYTES, output
+from pipeline.cardprobe import Machine
+from pipeline.cards import CARDS
+from pipeline.errors import ConfigError
+from tests.tinymodel import write_model_dir
 
 ROOT = Path(__file__).parents[2]
 KEY = "sk_live_12ab"
@@ -173,3 +179,77 @@ def test_a_port_that_is_taken_is_told_of_and_a_free_one_is_well() -> None:
         room = parse({"room": "shop", "state_dir": "/nowhere", "control": {"listen": listen}}, "c.yaml")
         assert rooms.port(room, "")[0] == WARN
     assert rooms.port(room, "")[0] == OK
+
+
+# ── flashtalk ────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_model_dir(tmp_path_factory.mktemp("doctor") / "model")
+
+
+def neural(model: Path, **avatar: object) -> Config:
+    return parse({"room": "shop", "avatar": {"engine": "flashtalk", "weights": str(model), **avatar}}, "c.yaml")
+
+
+def machine_of(name: str, cards: int = 8, free_gb: float = 1000.0, host_gb: float = 500.0) -> Machine:
+    return Machine(CARDS[name], free_gb, 25.0, cards, ("cudnn-sdpa", "sdpa"), host_gb)
+
+
+def test_eight_cards_that_keep_up_are_well_and_the_kernels_and_the_speed_are_told(model: Path) -> None:
+    verdict, text, *_ = gpu.judged(neural(model, ranks=8), machine_of("h800"))
+    assert verdict == OK and "attention: cudnn-sdpa, sdpa" in text and "pictures a second" in text
+
+
+@pytest.mark.parametrize(
+    ("avatar", "machine", "verdict", "words"),
+    [
+        ({}, machine_of("h800"), WARN, "8 such cards make them"),
+        ({}, machine_of("l40s"), WARN, "8 such cards do not make them"),
+        ({"ranks": "auto"}, machine_of("h800"), OK, "8 ranks of 448x768"),
+        ({"ranks": 4}, machine_of("h800", cards=2), BAD, "there are 2 GPUs"),
+        ({"offload": False}, machine_of("rtx-4090"), BAD, "needs 43 GB of 24"),
+        ({}, machine_of("rtx-4090", host_gb=32.0), BAD, "38 GB of host memory"),
+        ({"ranks": 8}, machine_of("h800", free_gb=20.0), WARN, "other programs have 60 GB"),
+    ],
+)
+def test_what_the_card_cannot_do_is_said_with_what_helps(
+    model: Path, avatar: dict[str, object], machine: Machine, verdict: str, words: str
+) -> None:
+    found = gpu.judged(neural(model, **avatar), machine)
+    assert found[0] == verdict and words in " ".join(found)
+
+
+def test_weights_that_are_not_whole_are_bad_and_named(model: Path, tmp_path: Path) -> None:
+    found = gpu.weights(neural(model), "")
+    assert found[0] == OK and "5 networks" in found[1]
+    broken = Path(shutil.copytree(model, tmp_path / "broken"))
+    (broken / "Wan2.1_VAE.pth").write_bytes(b"PK\x03\x04 and then the line went dead")
+    found = gpu.weights(neural(broken), "")
+    assert found[0] == BAD and "Wan2.1_VAE.pth" in found[1] and "models pull flashtalk" in found[2]
+
+
+def test_a_room_without_flashtalk_is_not_asked_about_cards_and_one_with_it_is(model: Path, tmp_path: Path) -> None:
+    config = tmp_path / "room.yaml"
+    config.write_text(json.dumps({"room": "shop"}))
+    assert examination._parts(config)["flashtalk"] == [] and examination._parts(None)["weights"] == []
+    config.write_text(json.dumps({"room": "shop", "avatar": {"engine": "flashtalk", "weights": str(model)}}))
+    parts = examination._parts(config)
+    assert (parts["flashtalk"], parts["weights"], parts["cpu"]) == ([""], [""], [])
+
+
+def test_on_a_processor_the_kernels_are_named_and_a_missing_gpu_is_bad(model: Path) -> None:
+    """In a process of its own, as the doctor does it."""
+    assert gpu.flashtalk(neural(model, device="cpu"), "")[0] == WARN
+    code = "from tests.unit.test_doctor import *; print(gpu.flashtalk(neural(Path(sys.argv[1])), ''))"
+    hidden = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code, str(model)], capture_output=True, text=True, env=hidden)
+    assert "sees no GPU" in done.stdout and BAD in done.stdout
+
+
+def test_a_forecast_is_made_for_a_card_that_is_not_here() -> None:
+    lines = list(gpu.forecasts("NVIDIA H100 80GB HBM3"))
+    assert lines[0].startswith("h100: 80 GB") and len(lines) == 9
+    with pytest.raises(ConfigError, match="rtx-4090"):
+        list(gpu.forecasts("voodoo2"))

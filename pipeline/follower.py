@@ -1,0 +1,100 @@
+"""An engine on several ranks: how a rank joins its gang, and what all ranks but the first do.
+
+In: a worker's section that says rank, world and where the ranks meet. Out: what the engine is made with, and for the
+ranks after the first a process that makes every call of rank 0 and beats its lifeline from that loop. A follower is on
+no wire. Whatever goes wrong in one rank ends its process; the supervisor ends the others.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.engine import AvatarEngine, load_engine
+from pipeline.errors import BroadcasterError, EngineError
+
+if TYPE_CHECKING:
+    import torch
+
+    from pipeline.lifeline import Lifeline
+    from pipeline.parallel.gang import Gang
+    from pipeline.worker import WorkerSpec
+
+RANKED: Mapping[str, str] = {"flashtalk": "pipeline.engines.flashtalk.follower:follow"}
+"""Engines with weights that can work on several ranks, and the loop of all ranks but the first.
+
+It is `follow(engine, gang, beat)`. Their constructors take the options of their section, and `cache`, `beat`, `gang`.
+"""
+
+COLLECTIVE_S = 20.0  # a rank that hangs ends the others in this time even where no supervisor looks
+CACHE = "cache"  # below the state directory: baked avatars, hold loops
+
+
+class Pulse:
+    """The beat of a process that may be deep in its engine: the phase is the one it is in."""
+
+    def __init__(self, lifeline: Lifeline) -> None:
+        self._lifeline = lifeline
+        self.phase = "loading"
+
+    def __call__(self) -> None:
+        self._lifeline.beat(self.phase)
+
+
+def run(spec: WorkerSpec, lifeline: Lifeline) -> None:
+    """The process of a rank after the first; returns when rank 0 ended in order."""
+    pulse = Pulse(lifeline)
+    module, _, name = RANKED[spec.engine].partition(":")
+    with equipped(spec, pulse) as (engine, gang):
+        pulse.phase = "following"
+        getattr(importlib.import_module(module), name)(engine, gang, pulse)
+
+
+@contextmanager
+def equipped(spec: WorkerSpec, pulse: Pulse) -> Iterator[tuple[AvatarEngine, Gang | None]]:
+    """The engine, with its gang when there is one; at the end the other ranks hear why.
+
+    Any rank. ConfigError and EngineError when engine or gang cannot be had.
+    """
+    options, gang = dict(spec.options), None
+    if spec.engine in RANKED:
+        options |= {"cache": str(Path(spec.state_dir).resolve() / CACHE), "beat": pulse}
+    if spec.world > 1:
+        gang = _join(spec)
+        options |= {"device": str(gang.device), "gang": gang}
+    reason = "it ended unforeseen; its last words are in the log"
+    try:
+        engine = load_engine(spec.engine, **options)
+        try:
+            yield engine, gang
+        finally:
+            engine.close()
+        reason = ""
+    except BroadcasterError as error:
+        reason = str(error)
+        raise
+    finally:
+        if gang is not None:
+            gang.close(reason)
+
+
+def _join(spec: WorkerSpec) -> Gang:
+    from pipeline.parallel import gang
+
+    device = _device(str(spec.options.get("device", "auto")), spec.rank, spec.world)
+    return gang.start(spec.rank, spec.world, spec.master_address, spec.master_port, device, COLLECTIVE_S)
+
+
+def _device(wanted: str, rank: int, world: int) -> torch.device:
+    """One GPU a rank, or the processor for all."""
+    import torch
+
+    if wanted == "cpu" or (wanted == "auto" and not torch.cuda.is_available()):
+        return torch.device("cpu")
+    there = torch.cuda.device_count()
+    if rank >= there:
+        raise EngineError(f"{world} ranks need as many GPUs, and {there} can be used: avatar.ranks, or a lost card")
+    return torch.device("cuda", rank)
