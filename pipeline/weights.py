@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
 from torch import Tensor, nn
 
 from pipeline.errors import ConfigError
@@ -26,12 +25,13 @@ from pipeline.models.flashtalk import FlashTalk, FlashTalkConfig
 from pipeline.models.umt5 import TextConfig, TextEncoder
 from pipeline.models.wan_vae import WanVae, WanVaeConfig
 from pipeline.models.wav2vec2 import Wav2Vec2, Wav2Vec2Config
-from pipeline.weightfiles import flat, read_header, torch_tensors
+from pipeline.weightfiles import UnreadableWeights, flat, read_header, torch_tensors
 
 __all__ = ["ModelDir", "RuntimeFile", "Source", "load", "load_network", "made", "opened", "read_manifest"]
 
 MANIFESTS = Path(__file__).parent / "manifests"
 NAMED = 3  #: tensors that an error lists by name
+_TYPES = {"BF16": torch.bfloat16, "F16": torch.float16, "F32": torch.float32}  #: that weights come in
 
 Adapt = Callable[[str, Tensor], Iterable[tuple[str, Tensor]]]
 """A stored tensor → the parameters it holds; none when the network has no use for it."""
@@ -160,13 +160,24 @@ def _some(names: Sequence[str]) -> str:
 def _tensors(path: Path, prefix: str) -> Iterator[tuple[str, Tensor]]:
     """Mapped from the file, one after the other, without the prefix."""
     if path.suffix == ".safetensors":
-        with safe_open(path, framework="pt", device="cpu") as file:
-            for name in file.keys():  # noqa: SIM118 - it is no mapping
-                if name.startswith(prefix):
-                    yield name.removeprefix(prefix), file.get_tensor(name)
-        return
-    with path.open("rb") as opening:
-        beginning = opening.read(64)
-    for name, tensor in flat(path, torch_tensors(path, beginning, onto="cpu")).items():
+        stored = _mapped(path)
+    else:
+        with path.open("rb") as file:
+            beginning = file.read(64)
+        stored = iter(flat(path, torch_tensors(path, beginning, onto="cpu")).items())
+    for name, tensor in stored:
         if name.startswith(prefix):
             yield name.removeprefix(prefix), tensor
+
+
+def _mapped(path: Path) -> Iterator[tuple[str, Tensor]]:
+    """Of a .safetensors file; what lies where no number of its type may lie is copied."""
+    whole = torch.UntypedStorage.from_file(str(path), False, path.stat().st_size)
+    for name, stored in read_header(path).tensors.items():
+        dtype = _TYPES.get(stored.dtype)
+        if dtype is None:
+            raise UnreadableWeights(path, f"{name} is {stored.dtype}, not one of {' '.join(_TYPES)}")
+        raw = whole[stored.start : stored.start + stored.nbytes]
+        if stored.start % dtype.itemsize:
+            raw = raw.clone()
+        yield name, torch.empty(0, dtype=dtype).set_(raw).view(stored.shape)

@@ -8,6 +8,7 @@ several ranks this is rank 0; the others run pipeline.follower.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -386,13 +387,19 @@ class Worker:
 
     def _baked_hold(self) -> Path:
         media = self._format
-        name = f"hold-{self._spec.engine}-{self._avatar.digest[:16]}-{media.width}x{media.height}.i420"
-        path = Path(self._spec.state_dir).resolve() / "cache" / name
+        path = Path(self._spec.state_dir).resolve() / "cache" / hold_name(self._spec, self._avatar.digest, media)
         if not path.exists() or path.stat().st_size % media.frame_bytes:
             log.info("hold.baking", path=str(path))
             path.parent.mkdir(parents=True, exist_ok=True)
             _write_whole(path, np.ascontiguousarray(self._engine.hold(self._avatar, self._spec.seed)).data)
         return path
+
+
+def hold_name(spec: WorkerSpec, digest: str, media: MediaFormat) -> str:
+    """The file of a hold loop: another engine, picture or size, another prompt or model, another loop."""
+    made_with = hashlib.sha256(msgspec.json.encode(spec.options, order="sorted")).hexdigest()[:8]
+    drawn_by = f"{spec.engine}-{made_with}" if spec.options else spec.engine
+    return f"hold-{drawn_by}-{digest[:16]}-{media.width}x{media.height}.i420"
 
 
 def _marks_of_hop(chunk: AudioChunk) -> list[Mark]:

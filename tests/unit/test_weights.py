@@ -241,6 +241,18 @@ def test_a_truncated_file_is_refused_before_a_device_is_touched(
         weights.load_network(ModelDir(model), "dit", torch.bfloat16, "cuda")
 
 
+def test_a_file_whose_tensors_begin_at_an_odd_byte_loads_right(tmp_path: Path) -> None:
+    path, values = tmp_path / "odd.safetensors", torch.arange(6, dtype=torch.float32)
+    header = json.dumps({"weight": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}}).encode()
+    header += b" " * (1 - len(header) % 2)
+    path.write_bytes(len(header).to_bytes(8, "little") + header + values.numpy().tobytes())
+    assert read_header(path).tensors["weight"].start % 2 == 1
+    with torch.device("meta"):
+        module = torch.nn.Linear(3, 2, bias=False)
+    weights.load(module, [path])
+    assert torch.equal(module.weight, values.view(2, 3))
+
+
 BIG = """
 import resource, sys, torch
 from torch import nn
