@@ -65,10 +65,15 @@ class Recording:
     def black_frames(self) -> int:
         return int((self.luma < BLACK).sum())
 
-    def longest_freeze_frames(self, threshold: float = 0.02) -> int:
-        """The longest run of frames that do not differ from the one before."""
+    def longest_freeze_frames(self, threshold: float = 0.02, after_slate: bool = False) -> int:
+        """The longest run of frames that do not differ from the one before.
+
+        after_slate: counted from the first one that does; a room begins with a still slate until its engine is there.
+        """
         longest = run = 0
-        for change in self.change[1:]:
+        moving = np.flatnonzero(self.change[1:] >= threshold)
+        first = 1 + int(moving[0]) if after_slate and len(moving) else 1
+        for change in self.change[first:]:
             run = run + 1 if change < threshold else 0
             longest = max(longest, run)
         return longest
