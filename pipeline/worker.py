@@ -129,6 +129,7 @@ class Worker:
         # account
         self._render_ns = RENDER_FIRST_NS
         self._segments = 0
+        self._notes: dict[str, float] = {}  # what the engine said of its last step: stages, drift
         self._draining = False
 
     def open(self) -> None:
@@ -311,6 +312,7 @@ class Worker:
         self._send(self._segment(demand, speech, sequence, took_ns, made.notes), made.frames, air)
         self._save(made.state)
         self._segments += 1
+        self._notes = {name: round(float(value), 3) for name, value in made.notes.items()}
 
     def _job(self, speech: Speech | None) -> tuple[Pcm, Job]:
         hop = self._format.hop_drive_samples
@@ -357,6 +359,7 @@ class Worker:
             epoch=self._epoch,
             hop_frames=self._format.hop_frames,
             speech_waits=self._speech is not None,
+            **({"notes": self._notes} if self._notes else {}),
         )
 
     # ── what outlives the process ────────────────────────────────────────────────────────────────

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ import zmq
 
 from pipeline import link
 from pipeline.arrays import Pcm, silence, view_frames, view_pcm
-from pipeline.engines.pattern import beep_track, is_flash, read_counter
+from pipeline.engines.pattern import PatternEngine, beep_track, is_flash, read_counter
 from pipeline.lifeline import Lifeline
 from pipeline.media import AIR_SAMPLES, SENTENCE_END, WORD, Mark, Position
 from pipeline.wire import AudioChunk, Beat, Demand, Drain, EngineHello, Segment, SpeechDemand, decode
@@ -116,6 +117,20 @@ def test_speech_comes_out_with_the_pictures_it_drove(peers: Peers) -> None:
     assert np.array_equal(air, spoken)
     assert [is_flash(frame) for frame in frames] == [True, False, False, False, False]
     assert segment.speech and segment.marks == list(marks[:2]), "an end belongs to the hop before it"
+
+
+def test_what_an_engine_notes_of_its_step_is_told_to_the_operator(
+    peers: Peers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = PatternEngine.step
+
+    def noting(engine: PatternEngine, jobs: Any) -> Any:
+        return [dataclasses.replace(made, notes={"drift_colour": 1.23456}) for made in plain(engine, jobs)]
+
+    monkeypatch.setattr(PatternEngine, "step", noting)
+    peers.demand(1, slack=1)
+    assert peers.segment()[0].notes == {"drift_colour": 1.23456}
+    peers.beat_with("notes", {"drift_colour": 1.235})
 
 
 def test_silence_is_rendered_only_when_the_buffer_would_run_dry(peers: Peers) -> None:
