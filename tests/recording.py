@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 BLACK = 24.0  # mean luma; limited-range black is 16
 RMS_WINDOW_S = 0.04
+SLATE_NOISE = 0.15  # mean |Δ| below which a still picture is only coded a little better than the frame before
 
 
 @dataclass(slots=True)
@@ -68,10 +69,10 @@ class Recording:
     def longest_freeze_frames(self, threshold: float = 0.02, after_slate: bool = False) -> int:
         """The longest run of frames that do not differ from the one before.
 
-        after_slate: counted from the first one that does; a room begins with a still slate until its engine is there.
+        after_slate: counted from the first one that moves; a room begins with a still slate until its engine is there.
         """
         longest = run = 0
-        moving = np.flatnonzero(self.change[1:] >= threshold)
+        moving = np.flatnonzero(self.change[1:] >= SLATE_NOISE)
         first = 1 + int(moving[0]) if after_slate and len(moving) else 1
         for change in self.change[first:]:
             run = run + 1 if change < threshold else 0
