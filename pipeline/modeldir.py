@@ -144,6 +144,11 @@ class RuntimeFile:
 
     def config(self, network: str) -> Mapping[str, Any]:
         if network not in LIVE:
+            if not (self.path.parent / CONFIG).is_file():
+                raise ConfigError(
+                    f"{self.path}: a new avatar is baked by the text and picture encoders, which are looked for beside "
+                    f"this file, laid out as in a model directory: {self.path.parent / CONFIG} is not there"
+                )
             return self._beside.config(network)
         found: dict[str, Any] = json.loads(self.header.metadata[CONFIG_KEY])
         return found[network]  # type: ignore[no-any-return]

@@ -323,6 +323,13 @@ def test_a_new_avatar_finds_its_encoders_beside_a_run_time_file(model: Path) -> 
     assert weights.load_network(source, "umt5") and (source.tokenizer_dir / "tokenizer.json").is_file()
 
 
+def test_a_run_time_file_alone_says_that_the_encoders_of_new_avatars_are_missing(runtime: Path, tmp_path: Path) -> None:
+    alone = tmp_path / "alone.safetensors"
+    alone.symlink_to(runtime)
+    with pytest.raises(ConfigError, match="a new avatar is baked by the text and picture encoders"):
+        weights.opened(alone).config("umt5")
+
+
 def test_a_run_time_file_that_is_cut_or_foreign_or_of_another_schema_is_refused(runtime: Path, tmp_path: Path) -> None:
     whole = runtime.read_bytes()
     path = tmp_path / "run.safetensors"
