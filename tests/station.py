@@ -57,10 +57,14 @@ class Station:
         self.process = subprocess.Popen(
             [sys.executable, "-m", *self.program, str(self.config_path)],
             cwd=ROOT,
-            env={key: value for key, value in os.environ.items() if key != "RUNTIME_DIRECTORY"},
+            env=self.environment(),
             stdin=subprocess.DEVNULL,
             stderr=self.log_path.open("a"),
         )
+
+    def environment(self) -> dict[str, str]:
+        """What it is started with."""
+        return {key: value for key, value in os.environ.items() if key != "RUNTIME_DIRECTORY"}
 
     @property
     def client(self) -> Client:

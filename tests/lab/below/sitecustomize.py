@@ -1,0 +1,50 @@
+"""Runs at the start of every Python process of a lab's room, below the product: enters the lab's engine and voice.
+
+In: $BROADCASTER_LAB, the directory of the files that say what is to fail. The product's modules are changed as they are
+imported; nothing else of the process is.
+"""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import os
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+
+class _After(importlib.abc.MetaPathFinder):
+    """Finds what the others find, and has it changed once it was run."""
+
+    def __init__(self, changes: dict[str, Callable[[ModuleType], None]]) -> None:
+        self._changes = changes
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> importlib.machinery.ModuleSpec | None:
+        change = self._changes.pop(name, None)
+        if change is None:
+            return None
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.loader is not None:
+            run = spec.loader.exec_module
+
+            def run_and_change(module: ModuleType) -> None:
+                run(module)
+                change(module)
+
+            spec.loader.exec_module = run_and_change  # type: ignore[method-assign]
+        return spec
+
+
+def _engines(module: ModuleType) -> None:
+    module.ENGINES["faulty"] = "tests.lab.engine:FaultyEngine"
+
+
+def _voices(module: ModuleType) -> None:
+    module.PROVIDERS["faulty"] = "tests.lab.voice:FaultyVoice"
+
+
+if os.environ.get("BROADCASTER_LAB"):
+    sys.meta_path.insert(0, _After({"pipeline.engine": _engines, "tts.synthesizer": _voices}))

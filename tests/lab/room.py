@@ -1,0 +1,52 @@
+"""A room of the laboratory: `broadcaster run` as it is, with an engine and a voice that fail as they are told.
+
+Engine and voice are called `faulty` in its configuration. They are entered in the tables of every process of the room
+by a sitecustomize below the product, so that a reload, an upgrade and the command line know them as well.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pipeline import engine
+from tests.lab import orders
+from tests.station import ROOT, Station
+from tts import synthesizer
+
+BELOW = Path(__file__).parent / "below"
+
+engine.ENGINES["faulty"] = "tests.lab.engine:FaultyEngine"  # type: ignore[index]  # for this process, which reads configurations
+synthesizer.PROVIDERS["faulty"] = "tests.lab.voice:FaultyVoice"  # type: ignore[index]
+
+
+class LabStation(Station):
+    def __init__(self, directory: Path, **config: Any) -> None:
+        self.faults = directory / "faults"
+        self.faults.mkdir(parents=True, exist_ok=True)
+        config.setdefault("avatar", {"engine": "faulty", "size": [192, 320]})
+        config.setdefault("voice", {"chain": ["faulty"], "name": "en", "cache_mb": 0})
+        super().__init__(directory, **config)
+
+    def environment(self) -> dict[str, str]:
+        path = os.pathsep.join([str(BELOW), str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+        return {**super().environment(), "PYTHONPATH": path, orders.DIRECTORY: str(self.faults)}
+
+    def order(self, part: str, **faults: Any) -> None:
+        """Have engine or voice fail so; nothing = be well."""
+        orders.write(self.faults, part, **faults)
+
+
+@contextlib.contextmanager
+def lab_on_air(directory: Path, **config: Any) -> Iterator[LabStation]:
+    """A laboratory room that is live when the block begins, and stopped when it ends."""
+    station = LabStation(directory, **config)
+    station.start()
+    try:
+        station.wait_live()
+        yield station
+    finally:
+        station.stop()
