@@ -7,9 +7,11 @@ SECONDS ?=
 TORCH   ?= 2.13.0
 TORCH_INDEX ?=
 WORKERS ?= 2
+MINUTES ?= 60
+SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup services demo test bench bench-gpu docs lint check clean
+.PHONY: help setup services demo test test-long bench chaos soak bench-gpu docs lint check clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -34,16 +36,26 @@ $(VENV)/.test: $(VENV)/.base
 setup: $(VENV)/.base  ## install what the broadcaster needs, into .venv
 
 services:  ## install the servers that the tests talk to (redis, nginx-rtmp, ffmpeg, chromium)
-	@sh .ci/apt redis-server:redis-server nginx:nginx-light /usr/lib/nginx/modules/ngx_rtmp_module.so:libnginx-mod-rtmp ffmpeg:ffmpeg openssl:openssl chromium:chromium systemd-analyze:systemd dbus-run-session:dbus-daemon
+	@sh .ci/apt redis-server:redis-server nginx:nginx-light /usr/lib/nginx/modules/ngx_rtmp_module.so:libnginx-mod-rtmp ffmpeg:ffmpeg openssl:openssl chromium:chromium systemd-analyze:systemd dbus-run-session:dbus-daemon gcc:gcc /usr/include/stdlib.h:libc6-dev ip:iproute2 unshare:util-linux
 
 demo: $(VENV)/.base  ## go on air on this machine: make demo, or make demo SECONDS=60
 	@$(BIN)/broadcaster demo $(if $(SECONDS),--seconds $(SECONDS))
 
 test: $(VENV)/.test services  ## run all tests
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+test-long: $(VENV)/.test services  ## run the tests that `make test` leaves out for their length
+	@$(BIN)/python -m pytest -q -m long $(ARGS)
 
 bench: $(VENV)/.test services  ## print the measured figures
 	@$(BIN)/python -m benchmarks
+
+chaos: $(VENV)/.test services  ## break a room in every way and print what was reached: make chaos, or ARGS="reset hung"
+	@$(BIN)/python -m tests.lab chaos $(ARGS)
+
+soak: $(VENV)/.test services  ## random faults for an hour, with plots: make soak MINUTES=60 SEED=1
+	@$(PIP) install --quiet --prefer-binary --editable '.[lab]'
+	@$(BIN)/python -m tests.lab soak --minutes $(MINUTES) --seed $(SEED) $(ARGS)
 
 bench-gpu:  ## time FlashTalk on the GPU that is here; needs only torch, installs nothing
 	@$(PYTHON) -m benchmarks.gpu $(ARGS)

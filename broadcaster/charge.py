@@ -18,6 +18,7 @@ from pipeline.wire import Drain, Message
 
 DRAIN_S = {0: 8.0, 1: 1.0, 2: 2.0, 3: 2.0, 4: 3.0}  # by stage: the sentence, the step, the fade, the FIN, the log
 KILL_AFTER_S = 1.0  # beyond the grace
+RECYCLE_EVERY_S = 60.0  # what a new process did not mend, a third one will not
 
 
 @dataclass(eq=False, slots=True)
@@ -28,12 +29,16 @@ class Charge:
     back_off: BackOff = field(default_factory=BackOff)
     start_s: float = 0.0  #: when to start it next, monotonic
     starts: int = 0
-    trials: int = 0  #: starts in a crash loop that took an understudy's place, and failed
+    trials: int = 0  #: how often it was stepped down from since it last worked for a minute
+    lowered: str = ""  #: why a tier below it is to work in its place, "" = none is
+    yields_s: float | None = None  #: since when it works on only until that one does
+    fault: str = ""  #: what its last words say of the machine (broadcaster.ladder)
     settled: bool = False  #: it has worked for a minute since it was started
     kill_s: float | None = None  #: when to send SIGKILL
     first_code: int | None = None  #: exit status of the process that ended first
     drained: bool = False  #: asked to end, so its end is no death
     leaves: bool = False  #: not started again, and forgotten once it has ended
+    recycled_s: float = -RECYCLE_EVERY_S  #: when the monitor had it started anew last
 
     @property
     def is_running(self) -> bool:
@@ -57,6 +62,7 @@ class Charge:
         """Start all processes; OSError when the program cannot be run: then none is left but those to be reaped."""
         environment = gang.surroundings(self.plan.ranks)
         self.kill_s, self.first_code, self.drained, self.settled = None, None, False, False
+        self.yields_s, self.fault = None, ""
         self.starts += 1
         for place in gang.places(self.plan.ranks):
             try:
@@ -71,12 +77,15 @@ class Charge:
         if self.lead is not None and self.lead.line is not None:
             self.lead.line.send(message)
 
-    def drain(self, now_s: float, grace_s: float | None = None) -> None:
-        """Ask it to finish what is begun, within its stage's grace or this one; a second after it, it is killed."""
+    def drain(self, now_s: float, grace_s: float | None = None, *, follows: bool = False) -> None:
+        """Ask it to finish what is begun, within its stage's grace or this one; a second after it, it is killed.
+
+        follows: another takes over at once.
+        """
         grace_s = DRAIN_S[self.plan.stage] if grace_s is None else grace_s
         if self.plan.foreign:
             self.members[0].process.send_signal(signal.SIGTERM)
-        self.send(Drain(grace_s=grace_s))
+        self.send(Drain(grace_s=grace_s, follows=follows))
         self.drained = True
         self.kill_s = now_s + grace_s + KILL_AFTER_S
 
@@ -119,6 +128,11 @@ class Charge:
         held = [member for member in self.members if member.stopped_s(now_s) >= after_s]
         return held[0] if held else None
 
+    def may_be_recycled(self, now_s: float) -> bool:
+        """Whether it is at work, nobody is ending it, and the last time is a minute ago."""
+        at_work = self.is_running and not self.plan.foreign and self.progress.working_since_s is not None
+        return at_work and self.kill_s is None and now_s - self.recycled_s >= RECYCLE_EVERY_S
+
     def status(self, now_s: float, held: bool) -> dict[str, Any]:
         away = "held" if held else "down"
         return {
@@ -128,6 +142,7 @@ class Charge:
             "starts": self.starts,
             "beat_age_s": round(now_s - self.progress.beat_s, 2),
             **({"braked": True} if self.back_off.braked else {}),
+            **({"lowered": self.lowered} if self.lowered else {}),
             **({"ranks": [member.status(now_s) for member in self.members]} if self.plan.ranks > 1 else {}),
             **({"facts": self.facts} if self.facts else {}),
         }

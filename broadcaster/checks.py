@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from broadcaster import redis_server, script
+from broadcaster import redis_server, script, tiers
 from broadcaster.config import Config
-from broadcaster.disk import Writable, tried
+from broadcaster.disk import writable
 from pipeline.avatar import load_avatar
 from pipeline.clock import RealClock
 from pipeline.engine import load_engine
@@ -21,14 +21,22 @@ from pipeline.follower import CACHE, RANKED
 from tts.fallback import make_chain
 from tts.synthesizer import Voice
 
-TRY_BYTES = 4096
 OFFLINE = "espeak"  # the provider that can be tried without a network
 
 
 def check(config: Config, source: str) -> list[str]:
     """Look at picture, voice, queue, script and disks; `source` names the configuration file. All faults at once."""
     lines, faults = [], []
-    looks: list[Callable[[Config], list[str]]] = [_avatar, _voice, _queue, _script, _evergreen, _state, _outputs]
+    looks: list[Callable[[Config], list[str]]] = [
+        _avatar,
+        _voice,
+        _queue,
+        _script,
+        _evergreen,
+        _state,
+        _outputs,
+        _alarms,
+    ]
     for look in looks:
         try:
             lines += look(config)
@@ -42,16 +50,31 @@ def check(config: Config, source: str) -> list[str]:
 def _avatar(config: Config) -> list[str]:
     try:
         avatar = load_avatar(config.avatar.image, config.avatar.size)
-        load_engine(config.avatar.engine, **_options(config)).format(avatar)
+        load_engine(config.avatar.engine, **(_options(config) if config.avatar.engine in RANKED else {})).format(avatar)
     except AvatarError as error:
         raise ConfigError(f"avatar.image: {error}") from error
     size = f"{config.avatar.size[0]}×{config.avatar.size[1]}"
-    return [f"avatar: {avatar.name}, {size}, engine {config.avatar.engine}"]
+    return [f"avatar: {avatar.name}, {size}, engine {config.avatar.engine}", *_tiers(config)]
+
+
+def _tiers(config: Config) -> list[str]:
+    """The written tiers can draw this avatar at their sizes; those that are there by default are tried when needed."""
+    if config.avatar.tiers is None:
+        return []
+    top, *below = tiers.ladder(config.avatar, 1)
+    for tier in below:
+        avatar = load_avatar(config.avatar.image, tier.size)
+        options = {**_options(config), "steps": tier.steps} if tier.engine in RANKED else {}
+        try:
+            load_engine(tier.engine, **options).format(avatar)
+        except BadInput as error:
+            raise ConfigError(f"avatar.tiers: {tier.name(top)}: {error}") from error
+    return [f"tiers below: {', '.join(tier.name(top) for tier in below) or 'none'}"]
 
 
 def _options(config: Config) -> dict[str, Any]:
-    """What the room's engine will be made with."""
-    return {**config.avatar.options(), "cache": str(config.state_dir / CACHE)} if config.avatar.engine in RANKED else {}
+    """What an engine with weights will be made with."""
+    return {**config.avatar.options(), "cache": str(config.state_dir / CACHE)}
 
 
 def _voice(config: Config) -> list[str]:
@@ -97,22 +120,23 @@ def _read(section: str, path: Path | None) -> list[str]:
 
 
 def _state(config: Config) -> list[str]:
-    return [f"state_dir: {_writable(config.state_dir, 'state_dir')}"]
+    return [f"state_dir: {writable(config.state_dir, 'state_dir')}"]
 
 
 def _outputs(config: Config) -> list[str]:
     lines = []
     for output in config.outputs:
-        place = ""
-        if output.scheme not in ("rtmp", "rtmps"):
-            path = Path(output.url.get_secret_value().partition(":")[2])
-            place = f" to {_writable(path if output.scheme == 'hls' else path.parent, f'outputs.{output.name}.url')}"
+        place = f" to {writable(output.directory, f'outputs.{output.name}.url')}" if output.directory else ""
         lines.append(f"output {output.name}: {output.scheme}{place}")
     return lines or ["no outputs: nothing will leave this machine"]
 
 
-def _writable(directory: Path, key: str) -> Path:
-    found = tried(directory, TRY_BYTES)
-    if not isinstance(found, Writable):
-        raise ConfigError(f"{key}: {directory} cannot be written: {found}")
-    return directory
+def _alarms(config: Config) -> list[str]:
+    alarms = config.alarms
+    names = {output.name for output in config.outputs}
+    told = "posted to a webhook" if alarms.webhook else "told in log, status and Redis alone"
+    lines = [f"alarms: {told}"]
+    for name in alarms.playback:
+        # no fault: outputs come and go on air
+        lines.append(f"playback of {name}: " + ("looked at" if name in names else "there is no such output now"))
+    return lines

@@ -22,14 +22,18 @@ from pipeline.lifeline import Lifeline, LineClosed
 KINDS = {
     "director": "broadcaster.director:DirectorSpec",
     "engine": "pipeline.worker:WorkerSpec",
+    "monitor": "broadcaster.monitor:MonitorSpec",
     "playout": "streams.playout:PlayoutSpec",
+    "probe": "streams.probe:ProbeSpec",
     "pusher": "streams.pusher:PusherSpec",
 }
 """What each kind is told; its `run(spec, lifeline)` stands in the same module."""
 
-HEAVY = ("engine",)  # where torch is loaded, the interpreter takes a second or two to take its modules apart
+# Where torch is loaded the interpreter takes a second or two to take its modules apart, in playout a quarter, for which
+# viewers would wait when another one follows.
+HEAVY = ("engine", "playout")
 TRACE_FRAMES = 12  # the innermost ones
-LOGS_BY_NOTES = ("pusher",)  # too small for a logging library of its own
+LOGS_BY_NOTES = ("pusher", "probe")  # too small for a logging library of their own
 
 
 def main() -> int:
@@ -44,7 +48,7 @@ def main() -> int:
         print(f"{name}: {error}", file=sys.stderr)  # noqa: T201
         return 1
     if kind not in LOGS_BY_NOTES:
-        from broadcaster.log import configure  # a pusher carries no logging library
+        from broadcaster.log import configure  # only by those who log
 
         configure(name, verbose=bool(os.environ.get("BROADCASTER_VERBOSE")))
     module_name, _, spec_name = KINDS[kind].partition(":")

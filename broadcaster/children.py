@@ -12,32 +12,42 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from broadcaster import gpus, redis_server
+from broadcaster import gpus, ladder, redis_server, tiers
 from broadcaster.config import Config
 from pipeline.follower import RANKED
 from pipeline.shipped import PRESENTER
 
 PREVIEW = "preview"  # name of the output that the page shows; configurations may not use it
+PROBE = "probe"  # name of the output that is decoded again; nor this one
 
 LOADING_S = 60.0  # imports on a cold disk, pictures, codecs
 ENGINE_LOADING_S = 180.0  # one piece of the weights, or the first step of its kind
 READY_S = 2.5  # a work loop beats at least twice a second
 DRAINING_S = 10.0  # its own grace ends it before
+AUDIO_KBPS = 128  # beside encoder.bitrate_kbps
 
 DIRECTOR_PHASES = {"loading": LOADING_S, "ready": 4.0, "draining": DRAINING_S}
 ENGINE_PHASES = {"loading": ENGINE_LOADING_S, "warming": ENGINE_LOADING_S, "ready": READY_S}
 PLAYOUT_PHASES = {"loading": LOADING_S, "ready": READY_S, "draining": DRAINING_S}
-# libav's connect to a host that answers nothing takes 5 s and holds the interpreter meanwhile
-PUSHER_PHASES = {"loading": 10.0, "connecting": 8.0, "live": 3.0, "backing-off": 8.0, "orphaned": 5.0, "idle": 8.0}
+# a pusher beats four times a second whatever its destination does; one that writes files may wait for the disk
+PUSHER_PHASES = {"loading": 10.0, "connecting": 5.0, "live": 3.0, "backing-off": 5.0, "orphaned": 5.0, "idle": 5.0}
+
+MONITOR_PHASES = {"loading": LOADING_S, "ready": 10.0}  # it gives way to the air
+PROBE_PHASES = {"loading": LOADING_S, "idle": 10.0, "live": 10.0}  # it may have to wait for the air, which goes first
 
 NETWORK = ("rtmp", "rtmps", "hls")  # ways out that two machines must not use at once
-FALLBACK_ENGINE = "portrait"  # needs no card and no weights
+CARDS = "cards"  # the place of all engines that use them
 FALLBACK_PRESET = "ultrafast"
+
+RETARGETED = ("director", "playout")  # kinds that take up TOLD while they run
+TOLD = ("outputs", "ack")
 
 REMEDIES = {
     "director": "read its child.crashed line; `broadcaster doctor` tries script, voices and Redis; the avatar idles",
     "engine": "read its child.crashed line; `broadcaster doctor` tries the picture and the processor or card",
+    "monitor": "read its child.crashed line; the air goes on, but nobody raises alarms or mends what stands still",
     "playout": "read its child.crashed line; `broadcaster doctor` tries the codecs, the disk and the memory",
+    "probe": "read its child.crashed line; the air goes on, but nobody sees it: look yourself; `probe: false` ends it",
     "pusher": "read its child.failed line; correct or remove the output, then `broadcaster reload`",
     "redis": "look into state_dir/redis; a torn appendonlydir is mended by redis-check-aof --fix, or moved aside",
 }
@@ -79,23 +89,37 @@ class Plan:
     @property
     def renewable(self) -> bool:
         """Whether a child takes up a new section by being drained and started again, on air."""
-        return self.kind in ("director", "pusher")
+        return self.kind in ("director", "monitor", "pusher")
+
+    @property
+    def lasting(self) -> dict[str, Any]:
+        """Its section without what it is told while it runs."""
+        told = TOLD if self.kind in RETARGETED else ()
+        return {key: value for key, value in self.spec.items() if key not in told}
 
 
 def plan(config: Config, runtime_dir: Path, owner: str = "") -> list[Plan]:
     """All children of a room. owner: the name under which it holds the room's lease."""
+    engine = _engine(config, runtime_dir)
     children = [
         _director(config, runtime_dir, owner),
-        engine := _engine(config, runtime_dir),
+        _monitor(config, engine),
+        engine,
         _playout(config, runtime_dir, [tier.spec["name"] for tier in (engine, *engine.below)]),
     ]
     children += [_pusher(config, runtime_dir, index) for index in range(len(config.outputs))]
     if config.preview:
         children.append(_preview(runtime_dir))
+    if config.probe:
+        children.append(_probe(config, runtime_dir))
     if config.redis is None:
         argv = tuple(redis_server.command(runtime_dir, config.state_dir))
         children.append(Plan("redis", "redis", 4, {}, {}, argv, foreign=True))
     return children
+
+
+def pusher_name(output: str) -> str:
+    return f"pusher-{output}"
 
 
 def redis_url(config: Config, runtime_dir: Path) -> str:
@@ -129,43 +153,36 @@ def _director(config: Config, runtime_dir: Path, owner: str) -> Plan:
 
 
 def _engine(config: Config, runtime_dir: Path) -> Plan:
-    """The engine that is asked for, with the tiers that work in its crash loops: fewer ranks, then no card at all."""
-    engine = config.avatar.engine
-    tiers = []
-    if engine not in RANKED:
-        tiers.append(_tier(config, runtime_dir, engine, engine, 1))
-    else:
-        most = gpus.count() if config.avatar.ranks == "auto" else int(config.avatar.ranks)
-        for ranks in _halved(max(1, most)):
-            tiers.append(_tier(config, runtime_dir, engine, f"{engine}-{ranks}" if tiers else engine, ranks))
-    if engine != FALLBACK_ENGINE:
-        tiers.append(_tier(config, runtime_dir, FALLBACK_ENGINE, FALLBACK_ENGINE, 1))
-    made = tiers.pop()
-    while tiers:
-        made = replace(tiers.pop(), understudy=made)
+    """The engine that is asked for, and the tiers below it."""
+    auto = config.avatar.ranks == "auto" and config.avatar.engine in RANKED
+    found = tiers.ladder(config.avatar, gpus.count() if auto else 1)
+    plans = [_tier(config, runtime_dir, tier, tier.name(found[0])) for tier in found]
+    made = plans.pop()
+    while plans:
+        plan = plans.pop()
+        spec = {**plan.spec, "must_keep_up": bool(ladder.lighter([made, *made.below], plan, ladder.SLOW))}
+        made = replace(plan, spec=spec, understudy=made)
     return made
 
 
-def _tier(config: Config, runtime_dir: Path, engine: str, name: str, ranks: int) -> Plan:
+def _tier(config: Config, runtime_dir: Path, tier: tiers.Tier, name: str) -> Plan:
+    avatar = config.avatar
     spec = {
         "name": name,
-        "engine": engine,
+        "engine": tier.engine,
         "runtime_dir": str(runtime_dir),
         "state_dir": str(config.state_dir),
-        "image": str(config.avatar.image or ""),
-        "width": config.avatar.size[0],
-        "height": config.avatar.size[1],
-        "seed": config.avatar.seed,
+        "image": str(avatar.image or ""),
+        "width": avatar.size[0],
+        "height": avatar.size[1],
+        "drawn": list(tier.size) if tier.size != avatar.size else None,
+        "seed": avatar.seed,
+        "rtf_max": avatar.rtf_max,
     }
-    if engine not in RANKED:
+    if tier.engine not in RANKED:
         return Plan(f"engine-{name}", "engine", 1, ENGINE_PHASES, spec)
-    spec["options"] = config.avatar.options()
-    return Plan(f"engine-{name}", "engine", 1, ENGINE_PHASES, spec, ranks=ranks, place=engine)
-
-
-def _halved(ranks: int) -> list[int]:
-    """8 → [8, 4, 2, 1]"""
-    return [ranks, *_halved(ranks // 2)] if ranks > 1 else [1]
+    spec["options"] = {**avatar.options(), "steps": tier.steps}
+    return Plan(f"engine-{name}", "engine", 1, ENGINE_PHASES, spec, ranks=tier.ranks, place=CARDS)
 
 
 def _playout(config: Config, runtime_dir: Path, engines: list[str]) -> Plan:
@@ -184,7 +201,7 @@ def _playout(config: Config, runtime_dir: Path, engines: list[str]) -> Plan:
         "when_no_output": config.when_no_output,
         "engines": engines,
         "picture": str(config.avatar.image or PRESENTER),
-        "uncounted": [PREVIEW] if config.preview else [],
+        "uncounted": [name for name, wanted in ((PREVIEW, config.preview), (PROBE, config.probe)) if wanted],
     }
     whole = Plan("playout", "playout", 2, PLAYOUT_PHASES, spec)
     # Of what can be at fault in a crash loop, the encoder's cost and the picture can be done without. Other headers
@@ -197,6 +214,8 @@ def _pusher(config: Config, runtime_dir: Path, index: int) -> Plan:
     spec = {
         "name": output.name,
         "url": output.url.get_secret_value(),
+        "backup": output.backup.get_secret_value() if output.backup else "",
+        "session_s": (output.session_hours or 0) * 3600,
         "runtime_dir": str(runtime_dir),
         "segment_s": output.segment_s,
         "keep_days": output.keep_days,
@@ -204,9 +223,39 @@ def _pusher(config: Config, runtime_dir: Path, index: int) -> Plan:
         "hls_segments": output.hls_segments,
     }
     gated = config.redis is not None and output.scheme in NETWORK
-    return Plan(f"pusher-{output.name}", "pusher", 3, PUSHER_PHASES, spec, gated=gated)
+    return Plan(pusher_name(output.name), "pusher", 3, PUSHER_PHASES, spec, gated=gated)
 
 
 def _preview(runtime_dir: Path) -> Plan:
     spec = {"name": PREVIEW, "url": "preview:", "runtime_dir": str(runtime_dir)}
     return Plan(f"pusher-{PREVIEW}", "pusher", 3, PUSHER_PHASES, spec)
+
+
+def _probe(config: Config, runtime_dir: Path) -> Plan:
+    spec = {
+        "runtime_dir": str(runtime_dir),
+        "width": config.avatar.size[0],
+        "height": config.avatar.size[1],
+        "label_text": config.label.text,
+        "label_corner": config.label.corner,
+    }
+    return Plan(PROBE, "probe", 3, PROBE_PHASES, spec)
+
+
+def _monitor(config: Config, engine: Plan) -> Plan:
+    alarms = config.alarms
+    written = {config.state_dir, *(output.directory for output in config.outputs if output.directory)}
+    spec = {
+        "room": config.room,
+        "state_dir": str(config.state_dir),
+        "webhook": alarms.webhook.get_secret_value() if alarms.webhook else "",
+        "playback": {name: url.get_secret_value() for name, url in alarms.playback.items()},
+        "every_s": alarms.every_s,
+        "settle_s": alarms.settle_s,
+        "act": alarms.act,
+        "disk_gb": alarms.disk_gb,
+        "directories": sorted(str(directory) for directory in written),
+        "kbps": config.encoder.bitrate_kbps + AUDIO_KBPS,
+        "gpus": any(tier.place for tier in (engine, *engine.below)) and config.avatar.device != "cpu",
+    }
+    return Plan("monitor", "monitor", 0, MONITOR_PHASES, spec)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from broadcaster import cli_dead, cli_models, cli_offline, cli_systemd
+from broadcaster import cli_dead, cli_models, cli_offline, cli_outputs, cli_systemd
 from pipeline.errors import BroadcasterError, ConfigError
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ app.add_typer(cli_offline.avatar_app, name="avatar")
 app.command()(cli_offline.render)
 app.add_typer(cli_dead.commands(lambda config, room, redis: _client(config, room, redis)), name="dead")
 app.add_typer(cli_systemd.app, name="systemd")
+app.add_typer(cli_outputs.app, name="outputs")
 app.add_typer(cli_models.app, name="models")
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="The room's configuration file.")]
@@ -40,19 +41,22 @@ def run(
 ) -> None:
     """Go on air, and stay there until told to stop."""
     from broadcaster import children, log, room
-    from broadcaster.config import load
+    from broadcaster.config import load_whole
     from broadcaster.notify import Notifier
-    from broadcaster.reload import Reloader, in_force
+    from broadcaster.reader import Reloader
+    from broadcaster.reload import in_force, settled
     from broadcaster.supervisor import Supervisor
     from pipeline.clock import RealClock
 
-    loaded = load(config)
+    loaded = load_whole(config).config
     _check_apart(config)
     log.configure("supervisor", verbose)
     with room.held(loaded) as runtime_dir:
+        whole = settled(config)
+        loaded = whole.config
         owner = room.owner(loaded)
         plans = children.plan(loaded, runtime_dir, owner)
-        reloader = Reloader(config, runtime_dir, owner, in_force(loaded))
+        reloader = Reloader(config, runtime_dir, owner, in_force(loaded, whole.filed, whole.kept))
         status = Supervisor(plans, RealClock(), Notifier(), runtime_dir, reloader, seconds).run()
     raise typer.Exit(status)
 
@@ -71,12 +75,16 @@ def demo(
 @config_app.command("check")
 def config_check(config: Annotated[Path, typer.Argument(help="Configuration file.")]) -> None:
     """Say whether a configuration can go on air, or what is wrong with it."""
-    from broadcaster import checks
-    from broadcaster.config import load
+    from broadcaster import checks, outputs_kept
+    from broadcaster.config import load_whole
 
-    loaded = load(config)
-    for line in checks.check(loaded, str(config)):
+    loaded = load_whole(config)
+    for line in checks.check(loaded.config, str(config)):
         typer.echo(line)
+    for line in outputs_kept.told(loaded.kept if not loaded.unfit else {}, loaded.void):
+        typer.echo(line)
+    if loaded.unfit:
+        typer.echo(f"left out: what was changed on air does not fit: {loaded.unfit}", err=True)
     typer.echo(f"{config}: good")
 
 
@@ -159,6 +167,24 @@ def reload(config: ConfigOption = None) -> None:
     from pipeline.wire import Reload
 
     _told(orders.give(_runtime_dir(config), Reload(), orders.RELOAD_WAIT_S))
+
+
+@app.command()
+def upgrade(
+    config: ConfigOption = None,
+    outputs: Annotated[
+        bool, typer.Option("--outputs", help="The pushers as well, one by one: each destination sees a reconnect.")
+    ] = False,
+) -> None:
+    """Start a room's processes anew on air, with the code that is installed now; says each step."""
+    from broadcaster import orders
+    from pipeline.wire import Upgrade
+
+    def tell(answer: Answer) -> None:
+        for line in answer.lines:
+            typer.echo(line)
+
+    _told(orders.give(_runtime_dir(config), Upgrade(outputs), orders.STEP_WAIT_S, tell))
 
 
 @app.command()

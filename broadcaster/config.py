@@ -14,13 +14,19 @@ import ipaddress
 import os
 import re
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 
+from broadcaster import outputs_kept
+from broadcaster.config_alarms import AlarmsSection
+from broadcaster.config_outputs import OutputSection
+from broadcaster.references import resolved
+from broadcaster.section import Section
+from broadcaster.tiers import RANKS_MAX, STEPS_MAX, TierSection, encodable, faults
 from broadcaster.wording import worded
 from pipeline.engine import ENGINES
 from pipeline.errors import ConfigError
@@ -28,14 +34,10 @@ from pipeline.follower import RANKED
 from tts.synthesizer import PROVIDERS
 
 ROOM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-REFERENCE = re.compile(r"\$\{(?:(file):)?([^}]+)\}")
 TOKEN_MIN_CHARS = 16
-RANKS_MAX = 64
-URL_SCHEMES = ("rtmp", "rtmps", "file", "hls")
 
 
-class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+S = TypeVar("S", bound=Section)
 
 
 class AvatarSection(Section):
@@ -49,8 +51,10 @@ class AvatarSection(Section):
     strategy: Literal["auto", "ulysses", "ring", "usp"] = "auto"
     attention: Literal["exact", "sage"] = "exact"
     offload: bool | None = None
-    steps: int = Field(default=4, ge=1, le=50)
+    steps: int = Field(default=4, ge=1, le=STEPS_MAX)
     prompt: str = Field(default="", max_length=2000)
+    tiers: tuple[TierSection, ...] | None = None
+    rtf_max: float = Field(default=1.0, gt=0, le=1000)
 
     @field_validator("engine")
     @classmethod
@@ -70,10 +74,13 @@ class AvatarSection(Section):
     @field_validator("size")
     @classmethod
     def _encodable(cls, size: tuple[int, int]) -> tuple[int, int]:
-        for side in size:
-            if not 128 <= side <= 1920 or side % 2:
-                raise ValueError(f"{side} px: each side must be even and from 128 to 1920")
-        return size
+        return encodable(size)
+
+    @model_validator(mode="after")
+    def _lighter(self) -> AvatarSection:
+        if wrong := faults(self):
+            raise ValueError("; ".join(wrong))
+        return self
 
     def options(self) -> dict[str, Any]:
         """What an engine with weights is made with, in words; the weights are an absolute path."""
@@ -128,43 +135,13 @@ class LabelSection(Section):
         return text
 
 
-class OutputSection(Section):
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$")
-    url: SecretStr
-    segment_s: int = Field(default=3600, ge=10, le=86400)
-    keep_days: float = Field(default=7, gt=0)
-    min_free_gb: float = Field(default=5, ge=0)
-    hls_segments: int = Field(default=6, ge=3, le=1800)
-
-    @field_validator("url")
-    @classmethod
-    def _pushable(cls, secret: SecretStr) -> SecretStr:
-        url = secret.get_secret_value()
-        scheme, _, rest = url.partition(":")
-        if scheme not in URL_SCHEMES:
-            raise ValueError(f"scheme {scheme[:12]!r}: use one of {', '.join(URL_SCHEMES)}")
-        if not url.isascii() or not url.isprintable() or " " in url:
-            raise ValueError("only printable ASCII without spaces; percent-encode the rest")
-        if scheme == "file":
-            if not rest or rest.endswith("/"):
-                raise ValueError("a file name is missing: file:DIRECTORY/NAME.mp4")
-            if Path(rest).suffix != ".mp4":
-                raise ValueError("a recording is an MP4: file:DIRECTORY/NAME.mp4")
-        elif scheme == "hls":
-            if not rest:
-                raise ValueError("a directory is missing: hls:DIRECTORY")
-        else:
-            _check_rtmp(url)
-        return secret
-
-    @property
-    def scheme(self) -> str:
-        return self.url.get_secret_value().partition(":")[0]
-
-
 class EncoderSection(Section):
     bitrate_kbps: int = Field(default=3000, ge=200, le=12000)
     preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"] = "veryfast"
+
+
+def _default_state_dir() -> Path:
+    return Path(os.environ.get("STATE_DIRECTORY", "var"))
 
 
 def _is_loopback(host: str) -> bool:
@@ -211,7 +188,7 @@ class ControlSection(Section):
 
 class Config(Section):
     room: Annotated[str, Field(min_length=1)]
-    state_dir: Path = Field(default_factory=lambda: Path(os.environ.get("STATE_DIRECTORY", "var")))
+    state_dir: Path = Field(default_factory=lambda: _default_state_dir())
     redis: SecretStr | None = None
     avatar: AvatarSection = AvatarSection()
     voice: VoiceSection = VoiceSection()
@@ -223,7 +200,9 @@ class Config(Section):
     when_no_output: Literal["go_on", "pause"] = "go_on"
     encoder: EncoderSection = EncoderSection()
     control: ControlSection = ControlSection()
+    alarms: AlarmsSection = AlarmsSection()
     preview: bool = True
+    probe: bool = True
 
     @field_validator("room")
     @classmethod
@@ -242,14 +221,16 @@ class Config(Section):
     @model_validator(mode="after")
     def _weights(self) -> Config:
         avatar = self.avatar
-        if avatar.engine not in RANKED:
-            if avatar.ranks not in (1, "auto"):
-                raise ValueError(f"avatar.ranks: the engine {avatar.engine!r} works in one process; leave it out")
+        if avatar.engine not in RANKED and avatar.ranks not in (1, "auto"):
+            raise ValueError(f"avatar.ranks: the engine {avatar.engine!r} works in one process; leave it out")
+        below = [tier.engine for tier in avatar.tiers or () if tier.engine]
+        weighty = next((engine for engine in (avatar.engine, *below) if engine in RANKED), None)
+        if weighty is None:
             return self
         if avatar.weights is None:
             raise ValueError(
-                f"avatar.weights: the engine {avatar.engine!r} needs them: the directory that "
-                f"`broadcaster models pull {avatar.engine}` made, or the file of `broadcaster models convert`"
+                f"avatar.weights: the engine {weighty!r} needs them: the directory that "
+                f"`broadcaster models pull {weighty}` made, or the file of `broadcaster models convert`"
             )
         if not avatar.weights.exists():
             raise ValueError(f"avatar.weights: {avatar.weights} is not there")
@@ -263,6 +244,8 @@ class Config(Section):
             raise ValueError(f"outputs: the name {twice[0]!r} is used twice")
         if "preview" in names:
             raise ValueError("outputs: the name 'preview' is that of the page's own picture; choose another")
+        if "probe" in names:
+            raise ValueError("outputs: the name 'probe' is that of the room's own eye; choose another")
         if self.ack not in ("any", "all", *names):
             raise ValueError(
                 f"ack: {self.ack!r} is neither any, all nor an output ({', '.join(names) or 'there are none'})"
@@ -278,9 +261,46 @@ class Config(Section):
         return Path(tempfile.gettempdir()) / f"broadcaster-{os.getuid()}" / f"{self.room[:16]}-{digest}"
 
 
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration with the outputs that were changed on air.
+
+    filed: the outputs as the file has them. kept, void: changes that stand, and those that the file has overtaken.
+    unfit: why the changes had to be left out, "" when they were not.
+    """
+
+    config: Config
+    filed: list[dict[str, Any]]
+    kept: outputs_kept.Kept
+    void: outputs_kept.Kept
+    unfit: str = ""
+
+
 def load(path: Path) -> Config:
-    """Read and check a configuration file; relative paths in it count from the working directory."""
-    return parse(read(path), str(path))
+    """Read and check a file and what was changed on air; relative paths count from the working directory."""
+    return load_whole(path).config
+
+
+def load_whole(path: Path, kept: outputs_kept.Kept | None = None) -> Loaded:
+    """The same with what is known of it. kept: these changes, not those on the disk.
+
+    Changes that do not fit are left out and told of: a room must be able to go on air without them.
+    """
+    source = str(path)
+    tree = resolved(read(path), source)
+    listed = tree.get("outputs")
+    filed = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    try:
+        if kept is None:
+            kept = outputs_kept.load(Path(str(tree.get("state_dir") or _default_state_dir())))
+        outputs, standing = outputs_kept.laid_over(filed, kept, lambda given: resolved(given, outputs_kept.FILE))
+        if not standing:
+            outputs = listed
+        config = validated(tree if outputs is None else tree | {"outputs": outputs}, source)
+    except ConfigError as error:
+        return Loaded(validated(tree, source), filed, kept or {}, {}, unfit=str(error))
+    void = {name: change for name, change in kept.items() if name not in standing}
+    return Loaded(config, filed, standing, void)
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -300,12 +320,26 @@ def read(path: Path) -> dict[str, Any]:
 
 def parse(tree: object, source: str) -> Config:
     """Check a tree of plain values; `source` names it in errors."""
+    return validated(resolved(_as_tree(tree, source), source), source)
+
+
+def validated(tree: dict[str, Any], source: str) -> Config:
+    """Check a tree in which the secrets stand already."""
+    return _checked(Config, tree, source)
+
+
+def checked_output(tree: dict[str, Any], source: str) -> OutputSection:
+    """The same for one output alone, so that what is wrong is told of its keys and not of its place in a list."""
+    return _checked(OutputSection, tree, source)
+
+
+def _checked(model: type[S], tree: dict[str, Any], source: str) -> S:
     try:
-        return Config.model_validate(_resolve(_as_tree(tree, source), source))
+        return model.model_validate(tree)
     except ValidationError as error:
         # `from None`: pydantic's own text repeats the input, which may hold a stream key
         raise ConfigError(
-            "\n".join(f"{source}: {_explain(one)}" for one in error.errors(include_input=False))
+            "\n".join(f"{source}: {_explain(one, model)}" for one in error.errors(include_input=False))
         ) from None
 
 
@@ -315,49 +349,11 @@ def _as_tree(tree: object, source: str) -> dict[str, Any]:
     return tree
 
 
-def _check_rtmp(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        port_ok = parts.port is None or parts.port > 0
-    except ValueError as error:
-        raise ValueError(f"not a URL: {error}") from None
-    if not parts.hostname or not port_ok:
-        raise ValueError("the host is missing: rtmp://HOST/APP/KEY")
-    application, _, key = parts.path.lstrip("/").partition("/")
-    if not application or not (key or parts.query):
-        raise ValueError("application or stream key is missing: rtmp://HOST/APP/KEY")
-
-
-def _resolve(value: Any, source: str) -> Any:
-    """Put secrets in the place of ${NAME} and ${file:PATH}, in every string of the tree."""
-    if isinstance(value, dict):
-        return {key: _resolve(inner, source) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_resolve(inner, source) for inner in value]
-    if isinstance(value, str):
-        return REFERENCE.sub(lambda match: _secret(match[1], match[2], source), value)
-    return value
-
-
-def _secret(kind: str | None, name: str, source: str) -> str:
-    if kind == "file":
-        try:
-            return Path(name).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{source}: ${{file:{name}}} cannot be read: {error}") from error
-    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
-    if credentials and (Path(credentials) / name).is_file():
-        return (Path(credentials) / name).read_text(encoding="utf-8").strip()
-    if name in os.environ:
-        return os.environ[name]
-    raise ConfigError(f"{source}: ${{{name}}} is set neither as a systemd credential nor in the environment")
-
-
-def _explain(error: Any) -> str:
+def _explain(error: Any, root: type[Section]) -> str:
     """One pydantic error as `field: what is wrong`, without the value, which may be a secret."""
     where = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
-        known = _keys_at(error["loc"][:-1])
+        known = _keys_at(error["loc"][:-1], root)
         near = difflib.get_close_matches(str(error["loc"][-1]), known, n=1, cutoff=0.4)
         hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(known)}"
         return f"{where}: unknown key; {hint}"
@@ -365,11 +361,11 @@ def _explain(error: Any) -> str:
     return f"{where}: {text}" if where else text
 
 
-def _keys_at(location: tuple[int | str, ...]) -> list[str]:
-    model: Any = Config
+def _keys_at(location: tuple[int | str, ...], root: type[Section]) -> list[str]:
+    model: Any = root
     for part in location:
         if isinstance(part, str):
-            model = SECTIONS[part]
+            model = SECTIONS.get(part, TierSection)  # the one section that lies in another
     return list(model.model_fields)
 
 
@@ -382,4 +378,5 @@ SECTIONS: dict[str, type[Section]] = {
     "outputs": OutputSection,
     "encoder": EncoderSection,
     "control": ControlSection,
+    "alarms": AlarmsSection,
 }

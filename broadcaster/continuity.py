@@ -41,7 +41,7 @@ def load(path: Path) -> Continuity:
     """What was saved; an empty one when nothing was, or when it cannot be read (then the journal alone decides)."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Continuity)
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         return Continuity()
 
 

@@ -17,6 +17,7 @@ import structlog
 
 from broadcaster import continuity, evergreen, script
 from broadcaster.agenda import Agenda
+from broadcaster.alarms import ALARM_CLEARED, ALARM_RAISED, Alarm, changes, standing_in
 from broadcaster.events import Event, Events
 from broadcaster.evergreen import Evergreen
 from broadcaster.feed import Feed
@@ -36,7 +37,7 @@ from pipeline.errors import RedisDown, ScriptError
 from pipeline.journal import JournalReader
 from pipeline.lifeline import Lifeline, LineClosed
 from pipeline.media import SENTENCE
-from pipeline.wire import Drain, SpeechDemand, Status
+from pipeline.wire import Drain, Retarget, SpeechDemand, Status
 from tts.fallback import make_chain
 from tts.synthesizer import Voice, Voices
 from tts.text import sentences
@@ -114,6 +115,7 @@ class Director:
         self._state_file = Path(spec.state_dir) / STATE_FILE
         self._tasks: list[asyncio.Task[None]] = []
         self._told: Mapping[str, Any] = {}  #: by the supervisor
+        self._alarms: list[Alarm] = []  #: those that were told of
         self._disk_refuses = False
         self.ended = asyncio.Event()
         self.orphaned = False  #: the supervisor is gone
@@ -273,12 +275,16 @@ class Director:
         for message in messages:
             if isinstance(message, Drain) and not self._show.draining:
                 self._tasks.append(self._spawn(self._drain(message.grace_s)))
+            elif isinstance(message, Retarget):
+                self._spec = msgspec.structs.replace(self._spec, outputs=message.outputs, ack=message.ack)
+                self._show.paused = self._is_paused()
             elif isinstance(message, Status):
                 panicked = message.facts.get("panic") and not self._told.get("panic")
                 self._told = message.facts
                 self._show.paused = self._is_paused()
                 if panicked:
                     self._show.silenced()
+                self._tell_alarms()
 
     def _accept(self, utterances: Sequence[Utterance]) -> None:
         for utterance in utterances:
@@ -365,6 +371,17 @@ class Director:
         self._agenda.told(event, self._show.utterance(event.id))
         self._events.put(event, self._clock.wall_s())
 
+    def _tell_alarms(self) -> None:
+        """The monitor has no way to Redis of its own. A director that takes over tells again what stands."""
+        standing = standing_in(self._told)
+        if standing is None or self._lease.state == ELSEWHERE:
+            return
+        for news in changes(self._alarms, standing):
+            alarm = news.alarm
+            facts: dict[str, str | int] = {"alarm": alarm.name, "of": alarm.of, "text": alarm.text}
+            self._put(Event(ALARM_RAISED if news.raised else ALARM_CLEARED, "", facts=facts))
+        self._alarms = standing
+
     def _cut(self, utterance: str) -> None:
         self._supply.cut(utterance)
         log.info("timeline.cut", timeline=self._supply.number, utterance=utterance)
@@ -397,6 +414,7 @@ class Director:
         return {
             "waiting": self._show.waiting(),
             "on_air": self._show.on_air(),
+            "due": self._show.is_due(),
             "said": self._show.said,
             "redis": "up" if self._inbox.up else "down",
             "lease": self._lease.state,
@@ -443,9 +461,10 @@ class Director:
         return self._voice.can_say(sentence, self._room_voice)
 
     def _is_paused(self) -> bool:
-        """Whether nothing new may begin: the operator's panic, or an empty house that is to be waited for."""
+        """Whether nothing new may begin: the operator's panic, a process that is about to be replaced by its like, or
+        an empty house that is to be waited for."""
         empty = self._spec.when_no_output == "pause" and not self._somebody_listens()
-        return bool(self._told.get("panic")) or empty
+        return bool(self._told.get("panic") or self._told.get("hush")) or empty
 
     def _somebody_listens(self) -> bool:
         """Whether an output that counts is live; with no outputs nobody is waited for."""

@@ -13,9 +13,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import BroadcasterError
+from pipeline.errors import BroadcasterError, ConfigError
 
 TRY_BYTES = 8 * 2**20
+LITTLE_BYTES = 4096  # enough to know whether it can be written at all
 SLOW_MB_S = 4.0  # a recording of 4 Mbit/s, the journal, the queue, and as much again
 GB = 10**9
 
@@ -55,6 +56,14 @@ def tried(directory: Path, size: int = TRY_BYTES) -> Writable | NotWritable:
     except OSError as error:
         kind = DiskFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else NotWritable
         return kind(error.strerror or str(error))
+
+
+def writable(directory: Path, key: str) -> Path:
+    """The directory; ConfigError names the configuration's key when it cannot be written."""
+    found = tried(directory, LITTLE_BYTES)
+    if not isinstance(found, Writable):
+        raise ConfigError(f"{key}: {directory} cannot be written: {found}")
+    return directory
 
 
 def _nearest(directory: Path) -> Path:

@@ -238,5 +238,5 @@ def _trying(kept: Any) -> dict[str, int]:
     """What was kept there; nothing when it cannot be read: it only saves a few tries."""
     try:
         return msgspec.json.decode(kept or b"{}", type=dict[str, int])
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return {}

@@ -12,6 +12,7 @@ given back at a drain: the last words are still on their way out then.
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -28,19 +29,22 @@ TTL_NS = TTL_MS * NS // 1_000
 RENEW_S = 1.0
 
 # A lease of our owner is ours to take, unless it is newer than this process: then a director that followed it has it.
-# KEYS: lease, fence. ARGV: owner, the last token of this process (0: none yet), the newest token known, TTL in ms.
-# Answer: whether it is ours, the holder's token, whether somebody else may have held it since the newest we know.
+# One that carries our mark is ours however new: a server that was stopped carries out what this process asked before,
+# whose answers nobody heard.
+# KEYS: lease, fence. ARGV: owner, the last token of this process (0: none yet), the newest token known, TTL in ms, our
+# mark. Answer: whether it is ours, the holder's token, whether somebody else may have held it since the newest we know.
 # Where the fence is gone (a flushed server), tokens go on from the server's clock: above all that were.
 TAKE = """
 local held = redis.call('GET', KEYS[1])
 if held then
-  local token, owner = string.match(held, '^(%d+) (.*)$')
-  local newer = ARGV[2] ~= '0' and tonumber(token or 0) > tonumber(ARGV[2])
-  if owner ~= ARGV[1] or newer then return {0, tonumber(token or 0), 0} end
-  if token == ARGV[2] then
+  local token, owner, mark = string.match(held, '^(%d+) (.*)#(%x+)$')
+  if not token then token, owner = string.match(held, '^(%d+) (.*)$') end
+  if mark == ARGV[5] and owner == ARGV[1] then
     redis.call('PEXPIRE', KEYS[1], ARGV[4])
     return {1, tonumber(token), 0}
   end
+  local newer = ARGV[2] ~= '0' and tonumber(token or 0) > tonumber(ARGV[2])
+  if owner ~= ARGV[1] or newer then return {0, tonumber(token or 0), 0} end
 end
 local known = tonumber(ARGV[3])
 local fence = tonumber(redis.call('GET', KEYS[2]) or redis.call('TIME')[1])
@@ -48,7 +52,7 @@ local between = 0
 if not held and known > 0 and redis.call('EXISTS', KEYS[2]) == 1 and fence > known then between = 1 end
 local token = string.format('%.0f', math.max(fence, known) + 1)
 redis.call('SET', KEYS[2], token)
-redis.call('SET', KEYS[1], token .. ' ' .. ARGV[1], 'PX', ARGV[4])
+redis.call('SET', KEYS[1], token .. ' ' .. ARGV[1] .. '#' .. ARGV[5], 'PX', ARGV[4])
 return {1, tonumber(token), between}
 """
 
@@ -77,6 +81,7 @@ class Lease:
         self._keys = Keys(room)
         self._client = connect(url)
         self._owner = owner
+        self._mark = uuid.uuid4().hex[:8]  # of this process, and no other of the same owner
         self._clock = clock
         self._before = known
         self._known = known  #: the newest of anybody
@@ -130,7 +135,8 @@ class Lease:
         keys = [self._keys.lease, self._keys.fence]
         try:
             with translated():
-                held, token, between = await self._eval(TAKE, keys, self._owner, self._last, self._known, TTL_MS)
+                arguments = (self._owner, self._last, self._known, TTL_MS, self._mark)
+                held, token, between = await self._eval(TAKE, keys, *arguments)
         except RedisDown as error:
             self._asked = True
             self._missed(error)
@@ -142,7 +148,7 @@ class Lease:
         """Let another have it at once: this process ends, and its supervisor is gone."""
         if token := self.token:
             with translated():
-                await self._eval(GIVE_BACK, [self._keys.lease], f"{token} {self._owner}")
+                await self._eval(GIVE_BACK, [self._keys.lease], f"{token} {self._owner}#{self._mark}")
 
     async def close(self) -> None:
         with translated():

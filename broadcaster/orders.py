@@ -16,17 +16,20 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pipeline.errors import BroadcasterError, ConfigError, WireError
-from pipeline.wire import Answer, Panic, Reload, decode, decode_any, encode
+from pipeline.wire import Answer, ChangeOutput, Panic, Reload, decode, decode_any, encode
+from pipeline.wire import Upgrade as UpgradeOrder
 
 SOCKET = "supervisor.sock"
 ORDER_MAX_BYTES = 8 * 1024
+ANSWER_MAX_BYTES = 64 * 1024
 WAITING_MAX = 16  # connections at once; the oldest goes for one more
 CONNECT_S = 1.0
 TEXT_MAX = 120  # characters on the slate
 PANIC_WAIT_S = 4.0  # the answer says what is on air, two seconds later at the latest
 RELOAD_WAIT_S = 75.0  # pictures, voices and script are tried first
+STEP_WAIT_S = 660.0  # an upgrade tells of each step; the longest is an engine that loads
 
-Order = Panic | Reload
+Order = Panic | Reload | ChangeOutput | UpgradeOrder
 Reply = Callable[[Answer], None]
 
 
@@ -91,7 +94,7 @@ class Orders:
             return
         try:
             order = decode_any(data)
-            if not isinstance(order, Panic | Reload):
+            if not isinstance(order, Panic | Reload | ChangeOutput | UpgradeOrder):
                 raise WireError(f"{type(order).__name__} is no order")
         except WireError as error:
             self._answer(connection, Answer(False, [str(error)]))
@@ -102,7 +105,8 @@ class Orders:
         if connection in self._waiting:
             with contextlib.suppress(OSError):
                 connection.send(encode(answer))
-            self._hang_up(connection)
+            if not answer.more:
+                self._hang_up(connection)
 
     def _hang_up(self, connection: socket.socket) -> None:
         self._waiting.pop(connection)
@@ -110,8 +114,16 @@ class Orders:
         connection.close()
 
 
-def give(runtime_dir: Path, order: Order, timeout_s: float) -> Answer:
-    """Give an order and wait for the answer. ConfigError when the room is not on air, Unanswered when it is mute."""
+def give(
+    runtime_dir: Path, order: Order, timeout_s: float, meanwhile: Callable[[Answer], None] = lambda _: None
+) -> Answer:
+    """Give an order and wait for the answer. ConfigError when the room is not on air, Unanswered when it is mute.
+
+    timeout_s: the longest silence. meanwhile: gets the answers that come before the last one.
+    """
+    data = encode(order)
+    if len(data) > ORDER_MAX_BYTES:
+        raise ConfigError(f"an order may have {ORDER_MAX_BYTES} bytes; this one has {len(data)}")
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as line:
         line.settimeout(CONNECT_S)
         try:
@@ -119,19 +131,23 @@ def give(runtime_dir: Path, order: Order, timeout_s: float) -> Answer:
         except OSError as error:
             raise ConfigError(f"the room is not on air: nobody listens in {runtime_dir} ({error.strerror})") from error
         try:
-            line.sendall(encode(order))
+            line.sendall(data)
             line.settimeout(timeout_s)
-            data = line.recv(ORDER_MAX_BYTES)
+            while data := line.recv(ANSWER_MAX_BYTES):
+                answer = decode(data, Answer)
+                if not answer.more:
+                    return answer
+                meanwhile(answer)
         except OSError as error:
             raise Unanswered(f"no answer from the room in {runtime_dir} within {timeout_s:g} s") from error
-    if not data:
-        raise Unanswered(f"the room in {runtime_dir} ended before it answered")
-    return decode(data, Answer)
+    raise Unanswered(f"the room in {runtime_dir} ended before it answered")
 
 
 def rooms_on_air() -> list[Path]:
     """Runtime directories of this user's running rooms on this machine."""
-    return [path.parent for directory in _homes() for path in sorted(directory.glob(f"*/{SOCKET}")) if _listens(path)]
+    return [
+        path.parent for directory in _homes() for path in sorted(directory.glob(f"*/{SOCKET}")) if listens(path.parent)
+    ]
 
 
 def the_room_on_air() -> Path:
@@ -151,11 +167,12 @@ def _homes() -> Sequence[Path]:
     return [home for home in homes if home.is_dir()]
 
 
-def _listens(path: Path) -> bool:
+def listens(runtime_dir: Path) -> bool:
+    """Whether a room takes orders there."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as probe:
         probe.settimeout(CONNECT_S)
         try:
-            probe.connect(str(path))
+            probe.connect(str(runtime_dir / SOCKET))
         except OSError:
             return False
     return True

@@ -5,7 +5,7 @@
     broadcaster:{room}:dead      stream  messages that could not be said, with the reason; trimmed
     broadcaster:{room}:done:{id} string  this id was aired; expires
     broadcaster:{room}:status    string  JSON, each second; expires
-    broadcaster:{room}:lease     string  token and owner of the broadcaster that speaks; expires within seconds
+    broadcaster:{room}:lease     string  token, owner and process of the director that speaks; expires within seconds
     broadcaster:{room}:fence     string  the newest token that was given out
     broadcaster:{room}:trying    string  JSON: sentences that directors began to synthesise, and ended over; expires
 

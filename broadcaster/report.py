@@ -10,7 +10,25 @@ def describe(status: Mapping[str, Any]) -> str:
     children = status.get("children", {})
     playout = children.get("playout", {}).get("facts", {})
     director = children.get("director", {}).get("facts", {})
-    return "\n".join([*_air(status, playout), *_words(director, playout), *_outputs(playout), *_children(children)])
+    return "\n".join(
+        [
+            *_alarms(children),
+            *_air(status, playout),
+            *_words(director, playout),
+            *_outputs(status, playout),
+            *_seen(children),
+            *_children(children),
+        ]
+    )
+
+
+def _alarms(children: Mapping[str, Any]) -> Iterator[str]:
+    """What stands, first of all; docs/runbook.md says what to do."""
+    for child in children.values():
+        if child.get("kind") == "monitor":
+            for alarm in child.get("facts", {}).get("alarms", []):
+                of = f" ({alarm['of']})" if alarm["of"] else ""
+                yield f"ALARM {alarm['name']}{of}: {alarm['text']}"
 
 
 def _air(status: Mapping[str, Any], playout: Mapping[str, Any]) -> Iterator[str]:
@@ -22,6 +40,12 @@ def _air(status: Mapping[str, Any], playout: Mapping[str, Any]) -> Iterator[str]
         f"{room}: on air for {_duration(status.get('on_air_s', 0))}, showing {playout.get('source', '?')}, "
         f"{playout.get('encoded', 0)} frames, {playout.get('skipped', 0)} skipped"
     )
+    tier = status.get("tier", {})
+    if tier.get("lowered"):
+        again = f"{tier.get('why', '?')}, tried again in {_duration(tier.get('again_in_s', 0))}"
+        yield f"tier: {tier['on_air']} draws in the place of {tier['wanted']}: {again}"
+    if (step := status.get("upgrade")) is not None:
+        yield f"upgrade: under way, at {step or 'its next step'}"
     if status.get("panic"):
         yield "panic: on, until `broadcaster panic --off`"
 
@@ -31,10 +55,33 @@ def _words(director: Mapping[str, Any], playout: Mapping[str, Any]) -> Iterator[
     yield f"speaking: {speaking}; waiting: {director.get('waiting', '?')}; redis {director.get('redis', '?')}"
 
 
-def _outputs(playout: Mapping[str, Any]) -> Iterator[str]:
+def _outputs(status: Mapping[str, Any], playout: Mapping[str, Any]) -> Iterator[str]:
+    changed = status.get("changed_outputs", {})
+    words = {"add": ", added on air", "url": ", another URL than the file's"}
     for name, output in playout.get("outputs", {}).items():
         counts = f"went live {output['connects']} times, {output['dropped']} tags dropped"
-        yield f"output {name}: {output['state']}, {counts}"
+        yield f"output {name}: {output['state']}, {counts}{words.get(changed.get(name, ''), '')}"
+    for name in [name for name, what in changed.items() if what == "remove"]:
+        yield f"output {name}: removed on air; `broadcaster outputs restore {name}` brings it back"
+
+
+def _seen(children: Mapping[str, Any]) -> Iterator[str]:
+    """What the probe sees of what the outputs get."""
+    for child in children.values():
+        seen = child.get("facts", {})
+        if child.get("kind") != "probe" or "freeze_s" not in seen:
+            continue
+        parts = [f"{seen['kbps']:.0f} kbit/s" if "kbps" in seen else "bit rate not known yet"]
+        parts += [
+            f"{what} for {seen[key]:.0f} s"
+            for key, what in (("freeze_s", "picture still"), ("black_s", "black"), ("silence_s", "silent"))
+            if seen.get(key, 0) >= 1
+        ]
+        if "av_offset_ms" in seen:
+            parts.append(f"sound and picture {abs(seen['av_offset_ms']):.0f} ms apart")
+        if "label" in seen:
+            parts.append("label shows" if seen["label"] else "NO LABEL")
+        yield f"seen: {', '.join(parts)}"
 
 
 def _children(children: Mapping[str, Any]) -> Iterator[str]:

@@ -26,6 +26,10 @@ OWNER = "owner"
 SOCKET_PATH_MAX_BYTES = 107 - 16  # the kernel's limit, less the longest socket name of ours
 
 
+class OffAir(ConfigError):
+    """The room that is meant is not on air."""
+
+
 @contextlib.contextmanager
 def held(config: Config) -> Iterator[Path]:
     """Hold the room while the block runs; yields its runtime directory. ConfigError when it is taken.
@@ -35,13 +39,7 @@ def held(config: Config) -> Iterator[Path]:
     """
     runtime_dir = config.runtime_dir
     _make_private(runtime_dir)
-    taken = f"state_dir: another broadcaster is on air from {config.state_dir}"
-    with contextlib.ExitStack() as stack:
-        try:
-            config.state_dir.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(locked(config.state_dir / "lock", taken))
-        except OSError as error:
-            raise ConfigError(f"state_dir: {config.state_dir}: {error.strerror}") from error
+    with state_held(config.state_dir):
         record = config.state_dir / RECORD
         record.touch(mode=0o600)
         url = children.redis_url(config, runtime_dir)
@@ -52,6 +50,20 @@ def held(config: Config) -> Iterator[Path]:
             record.unlink(missing_ok=True)
         if "RUNTIME_DIRECTORY" not in os.environ:
             shutil.rmtree(runtime_dir, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def state_held(state_dir: Path) -> Iterator[None]:
+    """Be the only one who changes a room's state directory; ConfigError when a broadcaster is on air from it."""
+    with contextlib.ExitStack() as stack:
+        try:
+            state_dir.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(
+                locked(state_dir / "lock", f"state_dir: another broadcaster is on air from {state_dir}")
+            )
+        except OSError as error:
+            raise ConfigError(f"state_dir: {state_dir}: {error.strerror}") from error
+        yield
 
 
 def owner(config: Config) -> str:
@@ -82,7 +94,7 @@ def runtime_dir_of(path: Path) -> Path:
     try:
         return Path(json.loads((state_dir / RECORD).read_text())["runtime_dir"])
     except (OSError, ValueError, KeyError) as error:
-        raise ConfigError(f"room {tree.get('room')} is not on air: start it with `broadcaster run {path}`") from error
+        raise OffAir(f"room {tree.get('room')} is not on air: start it with `broadcaster run {path}`") from error
 
 
 def redis_of(config: Config) -> str:

@@ -3,20 +3,23 @@
 In: plans, deaths, brakes. Out: charges that are to run, and those that were asked to leave. It waits for nothing and
 starts no process; times are arguments.
 
-An engine's understudies are a ladder: the same engine on fewer cards, at the bottom one that needs none. Tiers of one
-place use the same cards, so only one of them runs, and a higher one is tried again only while the lowest of another
-place (the bridge) speaks meanwhile.
+An engine's understudies are a ladder of tiers (broadcaster.ladder): the same engine on fewer cards, smaller, at the
+bottom one that needs no card. Tiers of one place use the same cards, so only one of them runs, and a higher one is
+tried again only while one of another place (the bridge) speaks meanwhile. All others run beside each other until the
+higher one has worked for a minute.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import structlog
 
+from broadcaster import ladder
 from broadcaster.charge import Charge
 from broadcaster.children import REMEDIES, Plan
-from broadcaster.watch import TRIAL_MAX_S, TRIAL_S, BackOff
+from broadcaster.watch import TRIAL_S, BackOff
 
 log = structlog.get_logger()
 
@@ -47,25 +50,32 @@ class Roster:
 
     # ── another configuration ────────────────────────────────────────────────────────────────────
 
-    def become(self, plans: Mapping[str, Plan], renew: Sequence[str], now_s: float) -> None:
-        """Another director, other pushers; what is unchanged is not touched. renew: kinds that begin anew anyway."""
+    def become(
+        self, plans: Mapping[str, Plan], renew: Sequence[str], now_s: float, only: Sequence[str] | None = None
+    ) -> None:
+        """Another director, other pushers; what is unchanged is not touched. renew: kinds that begin anew anyway.
+
+        only: children that may begin, end or begin anew, None = any; others take their section up at their next start.
+        """
         below = {tier.name for charge in self for tier in charge.plan.below}
         for charge in self:
             plan = plans.get(charge.plan.name)
+            may = only is None or charge.plan.name in only
             if plan is None:
-                if charge.plan.name not in below:
+                if charge.plan.name not in below and may:
                     self._let_go(charge, now_s)
                 continue
-            charge.leaves = False
+            charge.leaves = charge.leaves and not may
             if plan.kind == "engine":
                 continue  # nothing of it is taken up on air, and cards that were lost must not change its ladder
             old, charge.plan = charge.plan, plan
-            if plan.kind in renew or (plan.renewable and plan.spec != old.spec):
+            if may and (plan.kind in renew or (plan.renewable and plan.lasting != old.lasting)):
                 charge.start_s, charge.back_off = now_s, BackOff()
                 if charge.is_running:
                     charge.drain(now_s)
         known = {charge.plan.name for charge in self}
-        self._charges += [Charge(plan) for name, plan in plans.items() if name not in known]
+        new = [plan for name, plan in plans.items() if name not in known and (only is None or name in only)]
+        self._charges += [Charge(plan) for plan in new]
 
     # ── crash loops ──────────────────────────────────────────────────────────────────────────────
 
@@ -79,24 +89,79 @@ class Roster:
                 remedy=REMEDIES[charge.plan.kind],
                 understudy=understudy.name if understudy else "",
             )
-        if understudy is None:
-            return
-        if understudy.name == charge.plan.name:
+        if understudy is not None and understudy.name == charge.plan.name:
             charge.plan, charge.back_off, charge.start_s = understudy, BackOff(), now_s
             return
-        wait_s = TRIAL_S
-        if understudy.place and understudy.place == charge.plan.place:
-            wait_s = min(TRIAL_S * 2**charge.trials, TRIAL_MAX_S)
-            charge.trials += 1
-        charge.start_s = now_s + wait_s
-        self._add(understudy)
-        self._add(self._bridge(charge.plan))
+        self.step_down(charge, ladder.CRASHES, now_s)
+
+    # ── tiers ────────────────────────────────────────────────────────────────────────────────────
+
+    def step_down(self, charge: Charge, why: str, now_s: float) -> Plan | None:
+        """Have a tier below work in its place, and say when it is tried again; None when there is no such tier.
+
+        One that runs goes on until another speaks (`hand_over`).
+        """
+        charge.fault = why
+        below = ladder.step_down(charge.plan, why, lambda name: self._rests(name, now_s))
+        if below is None:
+            if why == ladder.SLOW:
+                log.warning("tier.kept", child=charge.plan.name, why=why)
+            return None
+        wait_s = ladder.trial_after_s(charge.trials, TRIAL_S)
+        charge.lowered, charge.start_s = why, now_s + wait_s
+        charge.trials += 1
+        if charge.is_running:
+            charge.yields_s = now_s
+        added = self._add(below)
+        added.start_s = min(added.start_s, now_s)
+        if bridge := self._bridge(charge.plan):
+            self._add(bridge)
+        log.warning("tier.lowered", child=charge.plan.name, to=below.name, why=why, again_in_s=wait_s)
+        return below
+
+    def hand_over(self, now_s: float) -> None:
+        """End tiers that were stepped down from, once another could speak; they finish their sentence."""
+        for charge in self:
+            if charge.yields_s is None or not charge.is_running or charge.kill_s is not None:
+                continue
+            below = {tier.name for tier in charge.plan.below}
+            others = [other for other in self if other.plan.name in below and not other.leaves]
+            speaks = any(other.is_running and other.progress.working_since_s is not None for other in others)
+            blocked = charge.plan.place and all(other.plan.place == charge.plan.place for other in others)
+            if speaks or blocked:
+                charge.drain(now_s, ladder.SENTENCE_S)
+                charge.start_s = now_s + ladder.trial_after_s(charge.trials - 1, TRIAL_S)
+
+    def slow(self) -> Iterator[Charge]:
+        """Tiers at work that do not keep up. While another one loads, that is the load on the machine, and no fault."""
+        engines = [charge for charge in self if charge.plan.kind == "engine" and charge.is_running]
+        if any(charge.progress.working_since_s is None for charge in engines):
+            return
+        for charge in engines:
+            if not charge.fault and charge.kill_s is None and ladder.is_slow(charge.facts):
+                yield charge
+
+    def tier(self, on_air: str, now_s: float) -> dict[str, Any]:
+        """For the status: which tier is on air (an engine's name, "" = none), and why it is not the room's own."""
+        top = next((charge for charge in self if charge.plan.kind == "engine"), None)
+        if top is None:
+            return {}
+        name = str(top.plan.spec.get("name", ""))
+        lowered = {"why": top.lowered, "again_in_s": round(max(0.0, top.start_s - now_s), 1)} if top.lowered else {}
+        return {"on_air": on_air, "wanted": name, "lowered": on_air not in ("", name), **lowered}
+
+    def _rests(self, name: str, now_s: float) -> bool:
+        """Whether a tier was stepped down from itself, and waits for its trial."""
+        there = next((charge for charge in self if charge.plan.name == name), None)
+        return there is not None and bool(there.lowered) and not there.is_running and there.start_s > now_s
 
     def steady(self, charge: Charge, now_s: float) -> None:
         """It has worked for a minute: a crash loop is over, and what stood in for it goes."""
-        charge.settled, charge.trials = True, 0
+        lowered, charge.settled, charge.trials, charge.lowered = charge.lowered, True, 0, ""
         if charge.back_off.release(charge.progress.worked_s(now_s)):
             log.info("child.steady", child=charge.plan.name)
+        if lowered:
+            log.info("tier.raised", child=charge.plan.name, after=lowered)
         below = {tier.name for tier in charge.plan.below if tier.name != charge.plan.name}
         for other in self:
             if other.plan.name in below:
@@ -129,18 +194,17 @@ class Roster:
         return charge.back_off.braked or charge.progress.working_since_s is not None
 
     def _bridge(self, plan: Plan) -> Plan | None:
-        """The next tier that needs none of the cards of this one."""
-        return next((tier for tier in plan.below if tier.place != plan.place), None)
+        """The next tier that needs none of the cards of this one; None also when this one uses none."""
+        return next((tier for tier in plan.below if tier.place != plan.place), None) if plan.place else None
 
-    def _add(self, plan: Plan | None) -> None:
+    def _add(self, plan: Plan) -> Charge:
         """Have it run, unless it is there; one that was asked to leave stays."""
-        if plan is None:
-            return
         there = next((charge for charge in self if charge.plan.name == plan.name), None)
         if there is None:
-            self._charges.append(Charge(plan))
-        else:
-            there.leaves = False
+            there = Charge(plan)
+            self._charges.append(there)
+        there.leaves = False
+        return there
 
     def _let_go(self, charge: Charge, now_s: float) -> None:
         """It ends in good order, and is not started again."""

@@ -192,6 +192,10 @@ class Show:
     def _may_begin(self) -> bool:
         return self.opened and not self.paused and not self.draining and not self.elsewhere
 
+    def is_due(self) -> bool:
+        """Whether something is out, or could begin this moment."""
+        return bool(self._rundown.out or self.lines())
+
     def planned(self) -> list[Key]:
         """The coming sentences, whether or not they may begin now."""
         return [] if self.elsewhere else self._rundown.foresee(PLANNED, self._free_s(), self._lasts_s)

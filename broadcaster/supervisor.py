@@ -16,6 +16,8 @@ from typing import Any
 
 import structlog
 
+from broadcaster import ladder
+from broadcaster.changes import Changes
 from broadcaster.charge import DRAIN_S, Charge
 from broadcaster.children import Plan
 from broadcaster.emergency import Emergency
@@ -23,18 +25,19 @@ from broadcaster.gate import Gate
 from broadcaster.member import Member
 from broadcaster.notify import Notifier
 from broadcaster.orders import Order, Orders, Reply
-from broadcaster.reload import Outcome, Reloader
+from broadcaster.reader import Reloader
 from broadcaster.roster import Roster
 from broadcaster.watch import STEADY_S
 from pipeline.clock import NS, Clock
 from pipeline.errors import WireError
 from pipeline.lifeline import LineClosed
-from pipeline.wire import Answer, Beat, Message, Note, Panic, Retarget, Status
+from pipeline.wire import Act, Beat, Message, Note, Panic, Reload, Status
 
 TICK_S = 0.1
 STATUS_EVERY_S = 1.0
 DUMP_S = 0.6  # between the request for stacks and SIGKILL: a gang is to be gone a second after it was found wanting
 STOPPED_S = 2.0  # how long a rank may be stopped: no collective of the others waits less than that
+AWAY_S = 1.0  # between two looks at the children; the loop takes a tenth of that
 ENCODED_WITHIN_S = 2.0  # systemd is petted while playout encoded a frame within this
 
 log = structlog.get_logger()
@@ -60,8 +63,7 @@ class Supervisor:
         self._orders = Orders(runtime_dir, self._obey)
         self._emergency = Emergency(runtime_dir)
         self._gate = Gate(self._now())
-        self._reloader = reloader
-        self._reload_wanted: list[Reply] = []
+        self._changes = Changes(self._roster, reloader, self)
         self._signals: list[int] = []
         self._stage: int | None = None  #: of the shutdown; None while on air
         self._stage_ends_s = 0.0
@@ -69,6 +71,7 @@ class Supervisor:
         self._encoded = 0
         self._encoded_s = 0.0
         self._status_s = 0.0
+        self._judged_s = self._now()
 
     def run(self) -> int:
         self._orders.open(self._selector)
@@ -81,7 +84,8 @@ class Supervisor:
                     handle()
                 self._heed_signals()
                 self._judge()
-                self._reload()
+                if self._stage is None:
+                    self._changes.turn(self._now())
                 self._advance_shutdown()
         self._orders.close()
         self._emergency.forget()
@@ -96,6 +100,8 @@ class Supervisor:
             "ready": self._ready_s is not None,
             "on_air_s": round(now - self._ready_s, 1) if self._ready_s is not None else 0.0,
             "panic": self._emergency.panic.on,
+            **self._changes.facts(),
+            "tier": self._roster.tier(self._of_air("engine") or "", now),
             "children": {charge.plan.name: charge.status(now, self._is_held(charge)) for charge in self._roster},
         }
 
@@ -152,6 +158,10 @@ class Supervisor:
         if isinstance(message, Note):
             rank = {"rank": member.rank} if charge.plan.ranks > 1 else {}
             getattr(log, message.level, log.info)(message.event, child=charge.plan.name, **rank, **message.fields)
+            if charge.plan.kind == "engine":
+                charge.fault = charge.fault or ladder.FAULTS.get(str(message.fields.get("error")), "")
+        elif isinstance(message, Act) and charge.plan.kind == "monitor":
+            self._recycle(message)
         elif isinstance(message, Beat):
             member.progress.beat(self._now(), message.phase, message.busy)
             member.facts = message.facts
@@ -188,6 +198,7 @@ class Supervisor:
 
     def _judge(self) -> None:
         now = self._now()
+        self._forgive_absence(now)
         for charge in self._roster:
             if not charge.is_running:
                 continue
@@ -196,18 +207,32 @@ class Supervisor:
                     charge.kill(now)
             elif (late := charge.silent(now) or charge.stopped(now, STOPPED_S)) is not None:
                 self._dump(charge, late, now)
-            elif not charge.settled and (charge.progress.worked_s(now) or 0.0) >= STEADY_S:
+            elif charge.yields_s is None and not charge.settled and (charge.progress.worked_s(now) or 0.0) >= STEADY_S:
                 self._roster.steady(charge, now)
-        self._emergency.hear(self._on_air(), now)
+        if self._stage is None:
+            for charge in self._roster.slow():
+                self._roster.step_down(charge, ladder.SLOW, now)
+            self._roster.hand_over(now)
+        self._emergency.hear(self._of_air("source"), now)
         if self._ready_s is not None and now - self._encoded_s < ENCODED_WITHIN_S:
             self._notifier.send(WATCHDOG=1)
         if self._seconds is not None and self._ready_s is not None and now - self._ready_s >= self._seconds:
             self._signals.append(signal.SIGTERM)
             self._seconds = None
 
-    def _on_air(self) -> str | None:
-        """What playout said last is on air; None while it is away."""
-        return next((charge.facts.get("source") for charge in self._roster.of_kind("playout")), None)
+    def _of_air(self, fact: str) -> Any:
+        """What playout said last; None while it is away."""
+        return next((charge.facts.get(fact) for charge in self._roster.of_kind("playout")), None)
+
+    def _forgive_absence(self, now: float) -> None:
+        """A machine that slept, or a supervisor that was stopped, heard no beat: nobody is judged by that time."""
+        away_s, self._judged_s = now - self._judged_s, now
+        if away_s < AWAY_S:
+            return
+        log.warning("supervisor.away", away_s=round(away_s, 1))
+        for charge in self._roster:
+            for member in charge.members:
+                member.progress.forgive(away_s, now)
 
     def _dump(self, charge: Charge, late: Member, now: float) -> None:
         """Ask for the stacks, then kill; a stopped process can answer nothing and is killed at once."""
@@ -221,6 +246,18 @@ class Supervisor:
             **({"rank": late.rank} if charge.plan.ranks > 1 else {}),
         )
         charge.dump(now, DUMP_S)
+
+    def _recycle(self, act: Act) -> None:
+        """Start a child anew that beats but does not do its work, as the monitor found."""
+        now = self._now()
+        charge = next((charge for charge in self._roster if charge.plan.name == act.child), None)
+        idle = self._stage is None and not self._changes.upgrading
+        if idle and charge is not None and charge.may_be_recycled(now):
+            log.warning("child.recycled", child=act.child, why=act.why)
+            charge.recycled_s = now
+            charge.dump(now, DUMP_S)
+        else:
+            log.info("act.ignored", child=act.child, why=act.why)
 
     def _reap(self, charge: Charge, member: Member) -> None:
         self._listen(charge, member)  # its last words
@@ -244,7 +281,7 @@ class Supervisor:
         if charge.leaves:
             self._roster.forget(charge)
         if self._stage is not None or charge.drained or charge.leaves:
-            charge.start_s = now
+            charge.start_s = max(now, charge.start_s)
             log.info("child.stopped", child=charge.plan.name, code=code)
             return
         was_braked = charge.back_off.braked
@@ -253,6 +290,8 @@ class Supervisor:
         log.warning("child.died", child=charge.plan.name, code=code, restart_in_s=wait_s)
         if charge.back_off.braked:
             self._roster.slow_down(charge, now, first=not was_braked)
+        elif charge.fault:
+            self._roster.step_down(charge, charge.fault, now)
 
     def _forget_line(self, member: Member) -> None:
         if member.line is not None:
@@ -265,58 +304,34 @@ class Supervisor:
     def _obey(self, order: Order, reply: Reply) -> None:
         if isinstance(order, Panic):
             log.warning("panic.ordered", on=order.on, text=order.text)
-            self._tell("playout", self._emergency_message(order, reply))
-            self._tell("director", Status(facts=self.status()))
+            self.tell("playout", self._emergency_message(order, reply))
+            self.tell("director", Status(facts=self.status()))
         else:
-            self._reload_wanted.append(reply)
+            self._changes.order(order, reply)
 
     def _emergency_message(self, panic: Panic, reply: Reply) -> Panic:
         if refused := self._emergency.order(panic, reply, self._now()):
             log.error("panic.unwritten", reason=refused)
         return self._emergency.panic
 
-    def _tell(self, kind: str, message: Message) -> None:
+    def tell(self, kind: str, message: Message) -> None:
         for charge in self._roster.of_kind(kind):
             charge.send(message)
 
-    def _reload(self) -> None:
-        """Have the configuration read by a process of its own, one at a time, and do what it found."""
-        if not self._reload_wanted or self._stage is not None:
-            return
-        if self._reloader is None:
-            self._answer_reload(Answer(False, ["this room has no configuration file"]))
-        elif not self._reloader.is_running:
-            log.info("config.reloading", file=str(self._reloader.path))
-            try:
-                self._reloader.start(self._now())
-            except OSError as error:
-                self._answer_reload(self._follow(Outcome(reasons=[f"no process can be started: {error.strerror}"])))
-                return
+    # ── what changes lend (broadcaster.changes.Room) ─────────────────────────────────────────────
+
+    def reading(self, begins: bool) -> None:
+        """Tell systemd that the configuration is read, or was."""
+        if begins:
             self._notifier.send(RELOADING=1, MONOTONIC_USEC=self._clock.now_ns() // 1000)
-        elif (outcome := self._reloader.outcome(self._now())) is not None:
+        else:
             self._notifier.send(READY=1)
-            self._answer_reload(self._follow(outcome))
 
-    def _follow(self, outcome: Outcome) -> Answer:
-        if outcome.reasons:
-            log.error("config.refused", reasons=outcome.reasons)
-            return Answer(False, outcome.reasons)
-        log.info("config.reloaded", applied=outcome.applied, need_restart=outcome.need_restart)
-        before = self._told_to_playout()
-        self._roster.become({plan.name: plan for plan in outcome.plans}, outcome.renew, self._now())
-        if (after := self._told_to_playout()) != before:
-            self._tell("playout", Retarget(**after))
-        return Answer(True, outcome.lines())
+    def hushed(self) -> None:
+        self.tell("director", Status(facts=self.status()))
 
-    def _answer_reload(self, answer: Answer) -> None:
-        for reply in self._reload_wanted:
-            reply(answer)
-        self._reload_wanted.clear()
-
-    def _told_to_playout(self) -> dict[str, Any]:
-        """What playout takes up while it runs."""
-        spec = next((charge.plan.spec for charge in self._roster.of_kind("playout")), {})
-        return {key: spec[key] for key in ("outputs", "ack") if key in spec}
+    def panicked(self) -> bool:
+        return self._emergency.panic.on
 
     # ── telling ──────────────────────────────────────────────────────────────────────────────────
 
@@ -324,7 +339,9 @@ class Supervisor:
         now = self._now()
         if now >= self._status_s + STATUS_EVERY_S:
             self._status_s = now
-            self._tell("director", Status(facts=self.status()))
+            status = Status(facts=self.status())
+            for kind in ("director", "monitor"):
+                self.tell(kind, status)
 
     # ── stopping ─────────────────────────────────────────────────────────────────────────────────
 
@@ -353,7 +370,7 @@ class Supervisor:
         while self._signals:
             number = self._signals.pop()
             if number == signal.SIGHUP:
-                self._reload_wanted.append(lambda _answer: None)
+                self._changes.order(Reload())
             elif self._stage is None:
                 log.info("supervisor.stopping", signal=signal.Signals(number).name)
                 self._notifier.send(STOPPING=1)
@@ -363,6 +380,8 @@ class Supervisor:
 
     def _enter_stage(self, stage: int) -> None:
         """Drain the children of this stage: words first, packets last, so that nothing is cut short."""
+        if self._stage is None:
+            self._changes.abandon()
         self._stage = stage
         self._stage_ends_s = self._now() + DRAIN_S[stage]
         for charge in self._roster.running(stage):

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from broadcaster.config import REFERENCE, parse, read
+from broadcaster.config import parse, read
+from broadcaster.references import REFERENCE
 from pipeline.errors import ConfigError
 
 UNIT = "broadcaster@.service"

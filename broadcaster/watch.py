@@ -42,6 +42,10 @@ class Progress:
             self.working_since_s = now_s
         self.beat_s, self.phase, self.busy = now_s, phase, busy
 
+    def forgive(self, away_s: float, now_s: float) -> None:
+        """Nobody looked for so long: what was to be heard meanwhile may still come."""
+        self.beat_s, self.turned_s = min(self.beat_s + away_s, now_s), min(self.turned_s + away_s, now_s)
+
     def worked_s(self, now_s: float) -> float | None:
         """How long it has been at work without a break; None when it is not."""
         return None if self.working_since_s is None else now_s - self.working_since_s

@@ -83,6 +83,7 @@ class Avatar:
     points: Points | None
     size: tuple[int, int]  # width, height
     digest: str  # sha256 of picture, points and size
+    source: str = ""  # sha256 of the files it was made of: the same at every size
 
 
 def load_avatar(image: Path | None, size: tuple[int, int]) -> Avatar:
@@ -103,7 +104,7 @@ def load_avatar(image: Path | None, size: tuple[int, int]) -> Avatar:
     if points is not None:
         points = fitted(points, scale, x, y, size)
         _check_inside(points, size, f"{path}: after fitting to {width}x{height}")
-    return Avatar(path.stem, picture, points, size, _digest(picture, points))
+    return Avatar(path.stem, picture, points, size, _digest(picture, points), _source(path))
 
 
 def need_points(avatar: Avatar) -> Points:
@@ -280,6 +281,14 @@ def fitted(points: Points, scale: float, x: float, y: float, size: tuple[int, in
         head=[move(p) for p in points.head],
         shoulders_y=points.shoulders_y * scale - y,
     )
+
+
+def _source(path: Path) -> str:
+    digest = hashlib.sha256(path.read_bytes())
+    beside = points_path(path)
+    if beside != path and beside.is_file() and not is_avatar(path):
+        digest.update(beside.read_bytes())
+    return digest.hexdigest()
 
 
 def _digest(picture: Picture, points: Points | None) -> str:

@@ -72,7 +72,10 @@ class AvatarEngine(Protocol):
         """The state as bytes that `restore` of another process turns back into it."""
 
     def restore(self, avatar: Avatar, data: bytes) -> MotionState:
-        """Undo `save`; EngineError when the bytes are not a state of this engine and avatar."""
+        """Undo `save`, also of the same avatar at another size where motion does not depend on it.
+
+        EngineError when the bytes are no state of this engine and avatar, or cannot be taken to this size.
+        """
 
     def hold(self, avatar: Avatar, seed: int) -> Frames:
         """A loop of the silent avatar without a visible seam: shown while no engine delivers."""

@@ -59,12 +59,24 @@ class EngineError(BroadcasterError):
     retryable = True
 
 
+class OutOfMemory(EngineError):
+    """The card or the machine has not enough memory for this engine as it is made; a lighter one may fit."""
+
+
+class CardLost(EngineError):
+    """A card that this engine needs does not answer; fewer ranks, or an engine without cards, may work."""
+
+
+class TooSlow(EngineError):
+    """Warm, and still slower than real time: it would only stutter on air; a lighter one may keep up."""
+
+
 class WireError(BroadcasterError):
     """A message on a wire cannot be read; it is dropped and counted."""
 
 
 class OutputError(BroadcasterError):
-    """A destination failed. `kind`: connect | rejected | timeout | reset | stall | disk | protocol."""
+    """A destination failed. `kind`: connect | rejected | timeout | tls | reset | stall | disk | protocol."""
 
     retryable = True
 

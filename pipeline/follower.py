@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.engine import AvatarEngine, load_engine
-from pipeline.errors import BroadcasterError, EngineError
+from pipeline.errors import BroadcasterError, CardLost
+from pipeline.mishap import meaning
 
 if TYPE_CHECKING:
     import torch
@@ -57,7 +58,8 @@ def run(spec: WorkerSpec, lifeline: Lifeline) -> None:
 def equipped(spec: WorkerSpec, pulse: Pulse) -> Iterator[tuple[AvatarEngine, Gang | None]]:
     """The engine, with its gang when there is one; at the end the other ranks hear why.
 
-    Any rank. ConfigError and EngineError when engine or gang cannot be had.
+    Any rank. ConfigError and EngineError when engine or gang cannot be had; whatever a library says of memory or cards
+    on the way comes out as OutOfMemory or CardLost, which say whether fewer ranks or a lighter engine may work.
     """
     options, gang = dict(spec.options), None
     if spec.engine in RANKED:
@@ -73,9 +75,13 @@ def equipped(spec: WorkerSpec, pulse: Pulse) -> Iterator[tuple[AvatarEngine, Gan
         finally:
             engine.close()
         reason = ""
-    except BroadcasterError as error:
-        reason = str(error)
-        raise
+    except (BroadcasterError, RuntimeError, MemoryError) as error:
+        meant = meaning(error)
+        if meant is not None or isinstance(error, BroadcasterError):
+            reason = str(meant or error)
+        if meant is None or meant is error:
+            raise
+        raise meant from error
     finally:
         if gang is not None:
             gang.close(reason)
@@ -96,5 +102,5 @@ def _device(wanted: str, rank: int, world: int) -> torch.device:
         return torch.device("cpu")
     there = torch.cuda.device_count()
     if rank >= there:
-        raise EngineError(f"{world} ranks need as many GPUs, and {there} can be used: avatar.ranks, or a lost card")
+        raise CardLost(f"{world} ranks need as many GPUs, and {there} can be used: avatar.ranks, or a lost card")
     return torch.device("cuda", rank)

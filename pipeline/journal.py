@@ -8,8 +8,8 @@ killed process loses nothing that was written, and a power cut loses what was on
 from __future__ import annotations
 
 import os
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 
@@ -29,7 +29,7 @@ class Journal:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self._file: BinaryIO | None = None
+        self._file: FileIO | None = None
         self.seq = 0  #: of the last report written, over all incarnations
         self.last: Report | None = None
 
@@ -46,8 +46,7 @@ class Journal:
         assert self._file is not None, "the journal is not open"
         if self._file.tell() > FILE_MAX_BYTES or not os.fstat(self._file.fileno()).st_nlink:
             self._start_file()
-        self._file.write(msgspec.json.encode(numbered) + b"\n")
-        self._file.flush()
+        _write_line(self._file, msgspec.json.encode(numbered) + b"\n")
         self.seq, self.last = numbered.seq, numbered
         return numbered
 
@@ -57,11 +56,25 @@ class Journal:
             self._file = None
 
     def _start_file(self) -> None:
-        self.close()
+        """The one before stays open when the disk has no room for another."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        self._file = (self.directory / f"{self.seq + 1:012d}.jsonl").open("wb")
+        fresh = (self.directory / f"{self.seq + 1:012d}.jsonl").open("wb", buffering=0)
+        self.close()
+        self._file = fresh
         for old in sorted(self.directory.glob("*.jsonl"))[:-KEEP_FILES]:
             old.unlink()
+
+
+def _write_line(file: FileIO, line: bytes) -> None:
+    """All of it or nothing: what a disk that fills up took of it is taken back, so that the next line stands alone."""
+    begin, rest = file.tell(), memoryview(line)
+    try:
+        while rest:
+            rest = rest[file.write(rest) :]
+    except OSError:
+        file.truncate(begin)
+        file.seek(begin)
+        raise
 
 
 class JournalReader:
@@ -106,7 +119,7 @@ class JournalReader:
         for line in whole.splitlines():
             try:
                 report = _decoder.decode(line)
-            except msgspec.MsgspecError:  # a torn line of a killed writer
+            except (msgspec.MsgspecError, UnicodeDecodeError):  # a torn line of a killed writer
                 continue
             if report.seq > self.seq:
                 self.seq = report.seq

@@ -9,6 +9,8 @@ exactly 1,920 air samples and 640 driving samples and no conversion ever rounds.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 FPS = 25  #: frames a second, constant
@@ -79,6 +81,14 @@ SECTION = "section"  #: a script section begins; text = its name
 WORD = "word"
 PHONEME = "phoneme"  #: text = IPA
 CUE = "cue"  #: an instruction to the avatar; text = its name, as `smile`
+
+
+def is_open_after(marks: Sequence[Mark], before: bool) -> bool:
+    """Whether a sentence is going on after these marks, in order. before: whether one was, before them."""
+    for mark in marks:
+        if mark.kind in (SENTENCE, *ENDS):
+            before = mark.kind == SENTENCE
+    return before
 
 
 class Position(msgspec.Struct, frozen=True, array_like=True):

@@ -8,7 +8,8 @@ alone, since the smallest process of all, a pusher, reads it.
              ◀─SpeechDemand─        ◀──Demand───         ◀──────Sent──────
     director ──Cut──▶ playout            playout ──Report──▶ journal ──▶ director
     supervisor ◀──Beat, Note── every child (lifeline)     supervisor ──Spec, Drain, Panic, Retarget──▶ child
-    command line ──Panic, Reload──▶ supervisor ──Answer──▶ command line
+    supervisor ──Status──▶ director, monitor     monitor ──Act──▶ supervisor
+    command line ──Panic, Reload, ChangeOutput, Upgrade──▶ supervisor ──Answer──▶ command line
 """
 
 from __future__ import annotations
@@ -119,6 +120,13 @@ class Segment(msgspec.Struct, frozen=True, tag=True):
     notes: dict[str, float] = {}
 
 
+class EngineBye(msgspec.Struct, frozen=True, tag=True):
+    """engine → playout, last: nothing more comes of this incarnation; ask another engine, or show the hold loop."""
+
+    engine: str
+    incarnation: int
+
+
 class Cut(msgspec.Struct, frozen=True, tag=True):
     """director → playout: stop what is on air now; what carries an older timeline is void.
 
@@ -224,10 +232,18 @@ class Note(msgspec.Struct, frozen=True, tag=True):
     fields: dict[str, Any] = {}
 
 
+class Act(msgspec.Struct, frozen=True, tag=True):
+    """monitor → supervisor: start this child anew, for what is on air says so. Obeyed at most once a minute a child."""
+
+    child: str
+    why: str
+
+
 class Drain(msgspec.Struct, frozen=True, tag=True):
-    """supervisor → child: finish what is begun, then exit 0."""
+    """supervisor → child: finish what is begun, then exit 0. `follows`: another takes over at once, so no farewell."""
 
     grace_s: float
+    follows: bool = False
 
 
 class Panic(msgspec.Struct, frozen=True, tag=True):
@@ -241,7 +257,8 @@ class Panic(msgspec.Struct, frozen=True, tag=True):
 
 
 class Retarget(msgspec.Struct, frozen=True, tag=True):
-    """supervisor → playout: these outputs exist from now on, and this is what counts as aired (as in its section)."""
+    """supervisor → playout, director: these outputs exist from now on, and this is what counts as aired (as in their
+    sections)."""
 
     outputs: list[str]
     ack: str
@@ -254,15 +271,40 @@ class Reload(msgspec.Struct, frozen=True, tag=True):
     """command line → supervisor: read the configuration again."""
 
 
+class ChangeOutput(msgspec.Struct, frozen=True, tag=True):
+    """command line → supervisor: change this output, and no other, and keep it so over restarts.
+
+    `what`: add | remove | url | restore (as the configuration file says; name "" = all). `given`: keys of its section,
+    references unresolved. It may hold a secret: never logged.
+    """
+
+    what: str
+    name: str
+    given: dict[str, Any] = {}
+
+    def __repr__(self) -> str:
+        return f"ChangeOutput({self.what!r}, {self.name!r})"
+
+
+class Upgrade(msgspec.Struct, frozen=True, tag=True):
+    """command line → supervisor: start the processes anew, one after the other, with the code that is installed now.
+
+    `outputs`: the pushers as well, which costs each destination a reconnect.
+    """
+
+    outputs: bool = False
+
+
 class Answer(msgspec.Struct, frozen=True, tag=True):
-    """supervisor → command line: what became of an order; one line each for a person."""
+    """supervisor → command line: what became of an order; one line each for a person. `more`: another one follows."""
 
     done: bool
     lines: list[str] = []
+    more: bool = False
 
 
 class Status(msgspec.Struct, frozen=True, tag=True):
-    """supervisor → director, each second: how all children are, for /status and Redis."""
+    """supervisor → director and monitor, each second: how all children are, for /status, Redis and alarms."""
 
     facts: dict[str, Any]
 
@@ -271,6 +313,7 @@ Message = (
     SpeechDemand
     | AudioChunk
     | EngineHello
+    | EngineBye
     | Demand
     | Segment
     | Cut
@@ -282,10 +325,13 @@ Message = (
     | Spec
     | Beat
     | Note
+    | Act
     | Drain
     | Panic
     | Retarget
     | Reload
+    | ChangeOutput
+    | Upgrade
     | Answer
     | Status
 )
@@ -293,6 +339,7 @@ Message = (
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Message)
 T = TypeVar("T")
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)  #: what a decoder raises at foreign bytes
 
 
 def encode(message: Message) -> bytes:
@@ -303,7 +350,7 @@ def decode(data: bytes | memoryview, expect: type[T]) -> T:
     """Read one message of the given type; WireError says what came instead."""
     try:
         message = _decoder.decode(data)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise WireError(f"expected {expect.__name__}, got {len(data)} bytes: {error}") from error
     if not isinstance(message, expect):
         raise WireError(f"expected {expect.__name__}, got {type(message).__name__}")
@@ -314,6 +361,6 @@ def decode_any(data: bytes | memoryview) -> Message:
     """Read one message of any type; WireError when it is none of ours."""
     try:
         message: Message = _decoder.decode(data)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise WireError(f"not a message ({len(data)} bytes): {error}") from error
     return message

@@ -3,44 +3,46 @@
 The loop answers one demand at a time: with the speech that is there, or, when playout's buffer would
 run dry, with silence; speech that comes late serves the next demand. A new epoch takes back what was
 rendered and not seen. It never knows Redis, RTMP or wall time, and a dead peer only makes it wait. Of an engine on
-several ranks this is rank 0; the others run pipeline.follower.
+several ranks this is rank 0; the others run pipeline.follower. A tier that draws smaller than the room's size has its
+pictures enlarged here, so that playout sees one size.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import numpy as np
 import structlog
 import zmq
 
 from pipeline import follower, link
-from pipeline.arrays import Frames, Pcm, silence, view_frames, view_pcm
+from pipeline.arrays import Frames, Pcm, silence, view_frames
 from pipeline.avatar import Avatar, load_avatar
 from pipeline.carryover import CarryOver
 from pipeline.clock import NS, SLOT_NS, Clock, RealClock
 from pipeline.engine import AvatarEngine, Job, MotionState
-from pipeline.errors import EngineError, WireError
+from pipeline.enlarge import resized
+from pipeline.errors import EngineError, TooSlow, WireError
+from pipeline.keepsakes import Poses, baked_hold
 from pipeline.lifeline import Lifeline
-from pipeline.media import AIR_PER_DRIVE, ENDS, Mark, MediaFormat, Position
-from pipeline.wire import AudioChunk, Demand, Drain, EngineHello, Segment, SpeechDemand, decode
+from pipeline.media import MediaFormat, Position, is_open_after
+from pipeline.spoken import Speech, read
+from pipeline.tempo import Tempo
+from pipeline.wire import Demand, Drain, EngineBye, EngineHello, Segment, SpeechDemand, decode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 AHEAD_SAMPLES = 19_200  # 400 ms at 48 kHz: speech known in advance that an engine may look at
 MARGIN_NS = 60_000_000  # kept in hand for the wire and a busy machine when silence is put off
-RENDER_FIRST_NS = 100_000_000  # a guess until the first step was timed
 HELLO_EVERY_NS = NS // 2  # while playout asks for nothing: it may be new, and not know of us
 POLL_MS = 200  # the longest wait; the lifeline wants an ear four times a second
 WARMING_STEPS = 3  # the first steps have other shapes and cold caches
 ASK_AGAIN_NS = NS // 2  # a director that died may have taken the question with it
+LEAVING_NS = 300_000_000  # of the grace: for what follows the last segment
+LINGER_MS = 200  # for the last words to reach the others; one that is gone is not waited for longer
 
 log = structlog.get_logger()
 
@@ -48,6 +50,9 @@ log = structlog.get_logger()
 class WorkerSpec(msgspec.Struct, frozen=True):
     """name: the engine's id on the wires. image: "" = the shipped presenter. options: what the engine is made with.
 
+    width, height: on air, pixels. drawn: what the engine draws, None = the same. rtf_max: a step that takes so many
+    times its media, or longer, is too slow. must_keep_up: there is a lighter tier, so an engine whose steps are all too
+    slow while it warms up does not go on air.
     rank, world: which of how many processes this is; of several, the master address is where rank 0 meets the others.
     """
 
@@ -64,15 +69,14 @@ class WorkerSpec(msgspec.Struct, frozen=True):
     world: int = 1
     master_address: str = ""
     master_port: int = 0
+    drawn: tuple[int, int] | None = None
+    rtf_max: float = 1.0
+    must_keep_up: bool = False
 
-
-@dataclass(frozen=True, slots=True)
-class Speech:
-    """A chunk with its sound, not yet rendered."""
-
-    chunk: AudioChunk
-    air: Pcm
-    drive: Pcm  # hop and ahead
+    @property
+    def size(self) -> tuple[int, int]:
+        """Of what the engine draws."""
+        return self.drawn or (self.width, self.height)
 
 
 def run(spec: WorkerSpec, lifeline: Lifeline) -> None:
@@ -81,7 +85,7 @@ def run(spec: WorkerSpec, lifeline: Lifeline) -> None:
     if spec.rank:
         follower.run(spec, lifeline)
         return
-    avatar = load_avatar(Path(spec.image) if spec.image else None, (spec.width, spec.height))
+    avatar = load_avatar(Path(spec.image) if spec.image else None, spec.size)
     pulse = follower.Pulse(lifeline)
     with follower.equipped(spec, pulse) as (engine, gang):
         worker = Worker(spec, engine, avatar, lifeline, RealClock())
@@ -112,7 +116,8 @@ class Worker:
         self._format: MediaFormat = engine.format(avatar)
         self._incarnation = clock.now_ns()
         self._context: zmq.Context[Any] = zmq.Context()
-        self._state_path = Path(spec.runtime_dir) / f"{spec.engine}.state"  # of all its tiers: on fewer ranks, too
+        self._poses = Poses(spec, engine, avatar)
+        self._pose: MotionState | None = None  # the one that was found, until the first demand
         self._hold = ""
         # what playout wants
         self._demand: Demand | None = None
@@ -127,28 +132,30 @@ class Worker:
         self._asked_ns = 0
         self._after: Position | None = None
         # account
-        self._render_ns = RENDER_FIRST_NS
+        self._tempo = Tempo(self._format.hop_frames, spec.rtf_max)
         self._segments = 0
         self._notes: dict[str, float] = {}  # what the engine said of its last step: stages, drift
-        self._draining = False
+        self._in_sentence = False  # what was rendered ends in the middle of one
+        self._ends_ns: int | None = None  # when to leave at the latest, once asked to
 
     def open(self) -> None:
         """Warm the engine up, bake what is missing, take up the last pose, and knock at the doors."""
         self._lifeline.beat("warming")
         self._warm_up()
-        self._hold = str(self._baked_hold())
-        self._carry = CarryOver(self._first_state())
+        self._hold = baked_hold(self._spec, self._engine, self._avatar)
+        self._pose = self._poses.left()
+        self._carry = CarryOver(self._engine.open(self._avatar, self._spec.seed) if self._pose is None else self._pose)
         directory = Path(self._spec.runtime_dir)
         self._frames_socket = link.connect(self._context, directory, link.FRAMES, self._spec.name)
         self._speech_socket = link.connect(self._context, directory, link.SPEECH, self._spec.name)
         self._poller = zmq.Poller()
         for socket in (self._frames_socket, self._speech_socket, self._lifeline.fileno()):
             self._poller.register(socket, zmq.POLLIN)
-        log.info("engine.ready", engine=self._spec.engine, render_ms=self._render_ns // 1_000_000)
+        log.info("engine.ready", engine=self._spec.engine, render_ms=self._tempo.render_ns // 1_000_000)
 
     def serve(self, others: Callable[[], None] = _nobody) -> None:
         """Until drained. others: tells the other ranks that we are there; EngineError when one is gone."""
-        while not self._draining:
+        while not self._is_done():
             others()
             self._knock()
             self._ask_for_speech()
@@ -159,19 +166,22 @@ class Worker:
             if self._demand is not None and (self._speech is not None or self._must_render()):
                 self._render(self._demand)
             self._beat(busy=False)
+        link.send(self._frames_socket, EngineBye(engine=self._spec.name, incarnation=self._incarnation))
 
     def close(self) -> None:
-        self._context.destroy(linger=0)
+        self._context.destroy(linger=LINGER_MS)
 
     # ── what comes in ────────────────────────────────────────────────────────────────────────────
 
     def _hear_lifeline(self) -> None:
-        self._draining = any(isinstance(message, Drain) for message in self._lifeline.poll())
+        for message in self._lifeline.poll():
+            if isinstance(message, Drain):
+                self._ends_ns = self._clock.now_ns() + int(message.grace_s * NS) - LEAVING_NS
 
     def _hear_director(self) -> None:
         while parts := link.receive(self._speech_socket):
             try:
-                speech = self._read_speech(parts)
+                speech = read(parts, self._incarnation, self._format.hop_air_samples)
             except WireError as error:
                 log.warning("chunk.dropped", reason=str(error))
                 continue
@@ -179,20 +189,6 @@ class Worker:
                 self._speech = speech
                 self._after = speech.chunk.until
                 self._asked_ns = 0
-
-    def _read_speech(self, parts: list[memoryview]) -> Speech:
-        chunk = decode(parts[0], AudioChunk)
-        if chunk.incarnation != self._incarnation:
-            raise WireError("for an earlier incarnation")
-        if len(parts) != 3 or chunk.hop_samples != self._format.hop_air_samples:
-            raise WireError(f"{len(parts) - 1} buffers, {chunk.hop_samples} samples")
-        if len(parts[1]) % 2 or len(parts[2]) % 2:
-            raise WireError("half a sample")
-        air, drive = view_pcm(parts[1]), view_pcm(parts[2])
-        expected = (chunk.hop_samples + chunk.ahead_samples) // AIR_PER_DRIVE
-        if len(air) != chunk.hop_samples or len(drive) != expected:
-            raise WireError(f"{len(air)} air and {len(drive)} driving samples instead of {expected}")
-        return Speech(chunk, air, drive)
 
     def _hear_playout(self) -> None:
         while parts := link.receive(self._frames_socket):
@@ -207,9 +203,10 @@ class Worker:
                 self._take_demand(demand, after)
 
     def _read_frames(self, buffers: Sequence[memoryview]) -> Frames:
-        if len(buffers) != 1 or len(buffers[0]) % self._format.frame_bytes:
+        spec = self._spec
+        if len(buffers) != 1 or len(buffers[0]) % (spec.width * spec.height * 3 // 2):
             raise WireError("`after` is not whole frames of this size")
-        return view_frames(buffers[0], self._format.width, self._format.height)
+        return resized(view_frames(buffers[0], spec.width, spec.height), self._format.width, self._format.height)
 
     def _take_demand(self, demand: Demand, after: Frames | None) -> None:
         if demand.epoch != self._epoch:
@@ -224,13 +221,14 @@ class Worker:
 
     def _begin_epoch(self, demand: Demand, after: Frames | None) -> None:
         """Playout began anew or cut: take back what was not seen, and speech that is void."""
-        if self._epoch == 0 and after is not None and not self._state_path.exists():
-            self._carry = CarryOver(self._engine.open(self._avatar, self._spec.seed, after))
+        if self._epoch == 0:
+            self._begin(after)
         elif demand.shown >= 0 and not self._carry.rewind(demand.shown):
             log.warning("epoch.unknown", shown=demand.shown, newest=self._carry.sequence)
         if demand.timeline != self._timeline:
             self._timeline = demand.timeline
             self._after = None
+            self._in_sentence = False
             if self._speech is not None and self._speech.chunk.timeline < demand.timeline:
                 self._speech = None
             self._asked_ns = 0
@@ -238,7 +236,21 @@ class Worker:
         self._demand = None
         self._last_sent = None
 
+    def _begin(self, after: Frames | None) -> None:
+        """The first demand: go on from the pose that this engine showed last, also on another tier and a moment ago."""
+        if self._poses.has_moved():
+            self._pose = self._poses.left()
+        if self._pose is not None:
+            self._carry = CarryOver(self._pose)
+        elif after is not None:
+            self._carry = CarryOver(self._engine.open(self._avatar, self._spec.seed, after))
+        self._pose = None
+
     # ── what is decided ──────────────────────────────────────────────────────────────────────────
+
+    def _is_done(self) -> bool:
+        """Asked to leave, and at the end of a sentence: one that is broken off would be said again from its start."""
+        return self._ends_ns is not None and (not self._in_sentence or self._clock.now_ns() >= self._ends_ns)
 
     def _must_render(self) -> bool:
         return self._clock.now_ns() >= self._silence_ns()
@@ -246,7 +258,7 @@ class Worker:
     def _silence_ns(self) -> int:
         """When to stop waiting for speech: the buffer lasts, less the time to render and a margin."""
         assert self._demand is not None
-        return self._demanded_ns + self._demand.slack_frames * SLOT_NS - self._render_ns - MARGIN_NS
+        return self._demanded_ns + self._demand.slack_frames * SLOT_NS - self._tempo.render_ns - MARGIN_NS
 
     def _wait_ms(self) -> int:
         if self._demand is None:
@@ -269,8 +281,8 @@ class Worker:
             EngineHello(
                 engine=self._spec.name,
                 incarnation=self._incarnation,
-                width=media.width,
-                height=media.height,
+                width=self._spec.width,
+                height=self._spec.height,
                 hop_frames=media.hop_frames,
                 overlap_frames=media.overlap_frames,
                 hold=self._hold,
@@ -305,12 +317,15 @@ class Worker:
         self._beat(busy=True)
         began_ns = self._clock.now_ns()
         made = self._engine.step([job])[0]
-        took_ns = self._clock.now_ns() - began_ns
-        self._render_ns = max(took_ns, (self._render_ns * 15 + took_ns) // 16)  # quick to rise, slow to fall
         self._check(made.frames)
+        frames = resized(made.frames, self._spec.width, self._spec.height)
+        took_ns = self._clock.now_ns() - began_ns
+        self._tempo.took(took_ns)
         sequence = self._carry.made(made.state)
-        self._send(self._segment(demand, speech, sequence, took_ns, made.notes), made.frames, air)
-        self._save(made.state)
+        self._send(self._segment(demand, speech, sequence, took_ns, made.notes), frames, air)
+        self._poses.keep(made.state)
+        if speech is not None:
+            self._in_sentence = is_open_after(speech.marks_of_hop, self._in_sentence)
         self._segments += 1
         self._notes = {name: round(float(value), 3) for name, value in made.notes.items()}
 
@@ -332,11 +347,11 @@ class Worker:
             sequence=sequence,
             timeline=self._timeline if speech is None else speech.chunk.timeline,
             hop_frames=media.hop_frames,
-            width=media.width,
-            height=media.height,
+            width=self._spec.width,
+            height=self._spec.height,
             speech=speech is not None,
             render_ms=took_ns // 1_000_000,
-            marks=[] if speech is None else _marks_of_hop(speech.chunk),
+            marks=[] if speech is None else speech.marks_of_hop,
             notes={name: float(value) for name, value in notes.items()},
         )
 
@@ -350,68 +365,34 @@ class Worker:
             raise EngineError(f"{self._spec.engine} made frames of shape {frames.shape}, not {expected}")
 
     def _beat(self, busy: bool) -> None:
-        media_ns = self._format.hop_frames * SLOT_NS
         self._lifeline.beat(
             "ready",
             busy=busy,
             segments=self._segments,
-            rtf=round(self._render_ns / media_ns, 3),
+            rtf=round(self._tempo.rtf, 3),
+            slow=self._tempo.slow,
             epoch=self._epoch,
             hop_frames=self._format.hop_frames,
             speech_waits=self._speech is not None,
             **({"notes": self._notes} if self._notes else {}),
         )
 
-    # ── what outlives the process ────────────────────────────────────────────────────────────────
-
     def _warm_up(self) -> None:
         state = self._engine.open(self._avatar, self._spec.seed)
+        took_ns = []
         for _ in range(WARMING_STEPS):
             hop = silence(self._format.hop_drive_samples)
             self._lifeline.beat("warming", busy=True)
             began_ns = self._clock.now_ns()
-            state = self._engine.step([Job(state, hop, silence(0))])[0].state
-            self._render_ns = self._clock.now_ns() - began_ns
+            made = self._engine.step([Job(state, hop, silence(0))])[0]
+            self._check(made.frames)
+            resized(made.frames, self._spec.width, self._spec.height)
+            state = made.state
+            took_ns.append(self._clock.now_ns() - began_ns)
             self._lifeline.beat("warming")
-
-    def _first_state(self) -> MotionState:
-        """The pose the last process left, else a new one."""
-        try:
-            return self._engine.restore(self._avatar, self._state_path.read_bytes())
-        except FileNotFoundError:
-            pass
-        except (OSError, EngineError) as error:
-            log.warning("state.unreadable", reason=str(error))
-            self._state_path.unlink(missing_ok=True)
-        return self._engine.open(self._avatar, self._spec.seed)
-
-    def _save(self, state: MotionState) -> None:
-        _write_whole(self._state_path, self._engine.save(state))
-
-    def _baked_hold(self) -> Path:
-        media = self._format
-        path = Path(self._spec.state_dir).resolve() / "cache" / hold_name(self._spec, self._avatar.digest, media)
-        if not path.exists() or path.stat().st_size % media.frame_bytes:
-            log.info("hold.baking", path=str(path))
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _write_whole(path, np.ascontiguousarray(self._engine.hold(self._avatar, self._spec.seed)).data)
-        return path
-
-
-def hold_name(spec: WorkerSpec, digest: str, media: MediaFormat) -> str:
-    """The file of a hold loop: another engine, picture or size, another prompt or model, another loop."""
-    made_with = hashlib.sha256(msgspec.json.encode(spec.options, order="sorted")).hexdigest()[:8]
-    drawn_by = f"{spec.engine}-{made_with}" if spec.options else spec.engine
-    return f"hold-{drawn_by}-{digest[:16]}-{media.width}x{media.height}.i420"
-
-
-def _marks_of_hop(chunk: AudioChunk) -> list[Mark]:
-    """The marks whose sound is in the hop; an end belongs to the last sample before it."""
-    return [mark for mark in chunk.marks if mark.at - (mark.kind in ENDS) < chunk.hop_samples]
-
-
-def _write_whole(path: Path, data: bytes | memoryview) -> None:
-    """Write so that a reader, or the next process, sees all of it or the file before."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_bytes(data)
-    part.replace(path)
+        self._tempo.warmed(took_ns)
+        if self._spec.must_keep_up and self._tempo.slow:
+            raise TooSlow(
+                f"{self._spec.name}: the fastest of {WARMING_STEPS} steps took {self._tempo.rtf_of(min(took_ns)):.2f} "
+                f"times the media it made; less than {self._spec.rtf_max:g} is asked for (avatar.rtf_max)"
+            )

@@ -20,7 +20,7 @@ import numpy as np
 from pipeline.arrays import Frame, Frames
 from pipeline.clock import Clock
 from pipeline.media import AIR_SAMPLES
-from pipeline.wire import Cut, Demand, EngineHello, Segment
+from pipeline.wire import Cut, Demand, EngineBye, EngineHello, Segment
 from streams.buffer import Buffer, Take
 from streams.holdloop import HoldLoop
 from streams.overlay import Overlay
@@ -82,6 +82,11 @@ class Air:
         """True when this incarnation is new; WireError when it is refused."""
         with self._lock:
             return self._buffer.hello(hello)
+
+    def bye(self, bye: EngineBye) -> bool:
+        """False when that incarnation is not known any more."""
+        with self._lock:
+            return self._buffer.bye(bye)
 
     def hold(self, loop: HoldLoop) -> None:
         self._programme.hold = loop

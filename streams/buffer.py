@@ -17,12 +17,13 @@ import numpy.typing as npt
 
 from pipeline.arrays import Frame, Pcm
 from pipeline.errors import WireError
-from pipeline.media import AIR_SAMPLES, Mark
-from pipeline.wire import Demand, EngineHello, Segment
+from pipeline.media import AIR_SAMPLES, Mark, is_open_after
+from pipeline.wire import Demand, EngineBye, EngineHello, Segment
 from streams.feed import Arrived, Feed, Lineage, refusal
 
 CUT_FADE_FRAMES = 2  # 80 ms: the old voice is gone after that
 CUT_FINISH_FRAMES = 5  # a hop up to this long finishes its picture after a cut; a longer one is dropped
+CHANGE_NS = 6_000_000_000  # how long an engine that is preferred waits for the end of a sentence
 CUT_LEAST_FRAMES = 3  # below this an engine could not fetch new speech and would have to fill in silence
 
 
@@ -47,6 +48,9 @@ class Buffer:
         self.timeline = timeline
         self._feeds: dict[str, Feed] = {}
         self._active: Feed | None = None
+        self._next: Feed | None = None  # preferred, and waits for the end of a sentence
+        self._next_ns: int | None = None  # until when, at the latest
+        self._in_sentence = False  # the newest segment ends in the middle of one
         self._queue: deque[Arrived] = deque()
         self._position = 0  # frames of the first one that were taken
         self._on_air: tuple[Lineage, int, int] | None = None  # lineage, sequence, frames taken: of the last take
@@ -67,8 +71,26 @@ class Buffer:
             known.overdue = False
             return False
         feed = self._feeds[hello.engine] = Feed(hello, self._next_epoch())
-        if self._active is None or self._active is known or self._rank(feed) < self._rank(self._active):
+        if self._active is None or self._active is known:
             self._activate(feed)
+        elif self._rank(feed) < self._rank(self._active):
+            self._next, self._next_ns = feed, None
+            if not self._in_sentence:
+                self._activate(feed)
+        return True
+
+    def bye(self, bye: EngineBye) -> bool:
+        """An engine leaves in good order: the next one is asked at once; false when it is not known any more."""
+        feed = self._feeds.get(bye.engine)
+        if feed is None or feed.hello.incarnation != bye.incarnation:
+            return False
+        del self._feeds[bye.engine]
+        self._next = None if self._next is feed else self._next
+        if feed is self._active:
+            self._active = None
+            ready = [other for other in self._feeds.values() if not other.overdue] or list(self._feeds.values())
+            if ready:
+                self._activate(min(ready, key=self._rank))
         return True
 
     def accept(self, segment: Segment, buffers: Sequence[memoryview]) -> bool:
@@ -85,6 +107,7 @@ class Buffer:
         if feed is not self._active:
             self._activate(feed, renew=False)
         self._queue.append(arrived)
+        self._in_sentence = is_open_after(segment.marks, self._in_sentence)
         return True
 
     def cut(self, timeline: int) -> bool:
@@ -94,6 +117,7 @@ class Buffer:
                 self._active.ask_again()
             return False
         self.timeline = timeline
+        self._in_sentence = False
         self._shorten()
         self._renew_active()
         return True
@@ -103,6 +127,7 @@ class Buffer:
         self._halted = True
         self._queue.clear()
         self._position = 0
+        self._in_sentence = False
         self._renew_active()
 
     def resume(self) -> None:
@@ -131,6 +156,7 @@ class Buffer:
         """All demands that are due; each counts as put."""
         if self._halted:
             return []
+        self._change(now_ns)
         self._choose(now_ns)
         due: list[Demand] = []
         for feed in self._feeds.values():
@@ -178,6 +204,8 @@ class Buffer:
     def _activate(self, feed: Feed, renew: bool = True) -> None:
         """Ask this engine from now on; what another one still sends is stale."""
         old, self._active = self._active, feed
+        if feed is self._next:
+            self._next = None
         if old is not None and old is not feed:
             old.renew(self._next_epoch(), *self._kept(old))
             old.outstanding = self._preferred(old)  # one that is preferred is tried again and again
@@ -187,6 +215,15 @@ class Buffer:
     def _renew_active(self) -> None:
         if self._active is not None:
             self._active.renew(self._next_epoch(), *self._kept(self._active))
+
+    def _change(self, now_ns: int) -> None:
+        """Ask an engine that is preferred from the end of a sentence on, which else would have to be said again."""
+        if self._next is None:
+            return
+        if self._next_ns is None:
+            self._next_ns = now_ns + CHANGE_NS
+        if not self._in_sentence or now_ns >= self._next_ns:
+            self._activate(self._next)
 
     def _choose(self, now_ns: int) -> None:
         """When the engine that is asked is silent, ask the next one that is not."""

@@ -1,14 +1,14 @@
 """What a pusher pushes to: the contract of a destination, and the table of those there are.
 
-A destination is used by one thread. It may block for seconds (connecting five, writing two); whoever needs more
-than that is killed and started again by the supervisor.
+A destination is used by one thread. One on the network never waits for it, but at its end, for a second; one on a
+disk waits for that. Whoever needs longer than its phase allows is killed and started again by the supervisor.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 import msgspec
@@ -30,6 +30,8 @@ class PusherSpec(msgspec.Struct, frozen=True):
     name: str
     url: str
     runtime_dir: str
+    backup: str = ""
+    session_s: float = 0.0  # 0 = as long as time stamps allow
     segment_s: int = 3600
     keep_days: float = 7
     min_free_gb: float = 5
@@ -45,14 +47,31 @@ class Note(Protocol):
     def __call__(self, level: str, event: str, **fields: object) -> None: ...
 
 
+class Watched(NamedTuple):
+    """Descriptors to wait for, and after how many seconds to look anyway."""
+
+    read: Sequence[int] = ()
+    write: Sequence[int] = ()
+    within_s: float = 1.0
+
+
 class Destination(Protocol):
     """All but `close` and `abort` raise OutputError, after which only `abort` may be called, then `open` again."""
 
     def open(self, headers: Headers) -> None:
-        """Connect and send what every connection begins with."""
+        """Begin to connect; what every connection begins with is sent once that is done."""
 
-    def write(self, tag: Tag, ms: int) -> None:
-        """Hand over one media tag, to be sent with the time stamp `ms`; the first is a key frame."""
+    def is_ready(self) -> bool:
+        """Whether tags may be written; goes on with connecting while not."""
+
+    def write(self, tag: Tag, ms: int) -> bool:
+        """Hand over one media tag, to be sent with the time stamp `ms`; the first is a key frame.
+
+        False: there is no room for it now; it was not taken.
+        """
+
+    def watched(self) -> Watched:
+        """What to wait for before the next turn of the work loop, besides new tags."""
 
     def check(self) -> None:
         """Raise when the connection is known to be lost though nothing is being written.
@@ -64,16 +83,16 @@ class Destination(Protocol):
         """Figures for the status page."""
 
     def close(self) -> None:
-        """End in good order: trailer, FIN."""
+        """End in good order: trailer, FIN. The other side has seen the end when this returns, or is not there."""
 
     def abort(self) -> None:
         """Let go without waiting for the other side."""
 
 
-def destination(spec: PusherSpec, note: Note, progress: Callable[[], None]) -> Destination:
-    """The destination for this URL. `progress` may be called from another thread when bytes move."""
+def destination(spec: PusherSpec, note: Note) -> Destination:
+    """The destination for this URL."""
     module, _, name = DESTINATIONS[spec.url.partition(":")[0]].partition(":")
-    made: Destination = getattr(importlib.import_module(module), name)(spec, note, progress)
+    made: Destination = getattr(importlib.import_module(module), name)(spec, note)
     return made
 
 

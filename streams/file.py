@@ -12,13 +12,12 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.clock import Clock, RealClock
 from pipeline.errors import OutputError
 from pipeline.wire import Headers, Tag
-from streams.destination import Note, PusherSpec
+from streams.destination import Note, PusherSpec, Watched
 from streams.remux import Mp4Writer
 from streams.session import LEAD_MS
 
@@ -29,7 +28,7 @@ TIDY_EVERY_MS = 10_000  # of media: at 12 Mb/s 15 MB between two looks at the di
 
 
 class FileDestination:
-    def __init__(self, spec: PusherSpec, note: Note, progress: Callable[[], None], clock: Clock | None = None) -> None:
+    def __init__(self, spec: PusherSpec, note: Note, clock: Clock | None = None) -> None:
         self._path = Path(spec.url.partition(":")[2])
         self._spec = spec
         self._note = note
@@ -49,15 +48,22 @@ class FileDestination:
         self._headers = headers
         self._tidy()
 
-    def write(self, tag: Tag, ms: int) -> None:
+    def is_ready(self) -> bool:
+        return True
+
+    def write(self, tag: Tag, ms: int) -> bool:
         if tag.key and (self._writer is None or ms - self._begun_ms >= self._spec.segment_s * 1000):
             self._roll(tag, ms)
         if self._writer is None:
-            return
+            return True
         self._writer.write(tag, ms - self._begun_ms)
         if ms - self._tidied_ms >= TIDY_EVERY_MS:
             self._tidied_ms = ms
             self._tidy()
+        return True
+
+    def watched(self) -> Watched:
+        return Watched()
 
     def check(self) -> None:
         """A file does not hang up."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from pipeline.errors import OutputError
 from pipeline.media import FPS
 from pipeline.wire import Headers, Tag
 from streams import flv
-from streams.destination import Note, PusherSpec
+from streams.destination import Note, PusherSpec, Watched
 from streams.playlist import Playlist, Segment, dated
 from streams.remux import FragmentWriter
 
@@ -43,7 +42,7 @@ class Group:
 
 
 class HlsDestination:
-    def __init__(self, spec: PusherSpec, note: Note, progress: Callable[[], None], clock: Clock | None = None) -> None:
+    def __init__(self, spec: PusherSpec, note: Note, clock: Clock | None = None) -> None:
         self._directory = Path(spec.url.partition(":")[2])
         self._spec = spec
         self._note = note
@@ -67,7 +66,10 @@ class HlsDestination:
         self._playlist.take_up(text)
         self._headers, self._writer, self._groups = headers, None, []
 
-    def write(self, tag: Tag, ms: int) -> None:
+    def is_ready(self) -> bool:
+        return True
+
+    def write(self, tag: Tag, ms: int) -> bool:
         if tag.key:
             self._begin_group(tag, ms)
         if tag.kind == flv.VIDEO:
@@ -76,6 +78,10 @@ class HlsDestination:
             fragments = self._writer.write(tag, ms)
             self._init = self._writer.init
             self._publish(fragments)
+        return True
+
+    def watched(self) -> Watched:
+        return Watched()
 
     def check(self) -> None:
         """A directory does not hang up."""

@@ -12,6 +12,7 @@ import os
 import selectors
 import socket
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,10 +25,12 @@ from pipeline.wire import Headers, PusherHello, Sent, Tag, decode_any
 from streams.backlog import Backlog
 from streams.flv import AUDIO
 from streams.tagline import SOCKET_NAME, Unframer, framed
+from streams.watched import Watched
 
 NOTHING_MS = -1  #: audio_ms before anything was sent
 NONE_LIVE_S = 5.0  # so long without an output, and `go_on` takes encoded for heard
 SELECT_S = 0.25
+SHORT_OF_DESCRIPTORS_S = 0.01  # a quarter of a slot: tags go on to those who are connected
 READ_BYTES = 16 * 1024
 SEND_BUFFER_BYTES = 64 * 1024  # what the kernel holds is out of our hands: a fifth of a second at 3 Mb/s
 REPLAY_MAX_BYTES = 16 * 1024 * 1024  # ten seconds at 12 Mb/s: an encoder that makes no key frames is replayed no more
@@ -116,7 +119,7 @@ class Outputs:
         self._live_ns = clock.now_ns()  # when an output was live last
         self._stop_ns: int | None = None
         self._selector = selectors.DefaultSelector()
-        self._thread: threading.Thread | None = None
+        self.thread: Watched | None = None
         self._listener: socket.socket | None = None
         self._wake = -1
 
@@ -134,8 +137,8 @@ class Outputs:
         self._selector.register(self._wake, selectors.EVENT_READ)
 
     def start(self) -> None:
-        self._thread = threading.Thread(target=self._serve, name="outputs", daemon=True)
-        self._thread.start()
+        self.thread = Watched("outputs", self._serve)
+        self.thread.start()
 
     def set_headers(self, headers: Headers) -> None:
         """What every connection begins with; pushers on the line start over when it is new."""
@@ -196,8 +199,8 @@ class Outputs:
             return
         self._stop_ns = self._clock.now_ns() + int(flush_s * NS)
         self._poke()
-        if self._thread is not None:
-            self._thread.join()
+        if self.thread is not None:
+            self.thread.join()
         for key in list(self._selector.get_map().values()):
             if isinstance(key.data, _Line):
                 key.data.socket.close()
@@ -271,6 +274,9 @@ class Outputs:
         try:
             sock, _ = self._listener.accept()
         except (BlockingIOError, ConnectionError):
+            return
+        except OSError:  # no descriptor is left: it waits in the listener's queue, and is asked for again and again
+            time.sleep(SHORT_OF_DESCRIPTORS_S)
             return
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)

@@ -25,7 +25,7 @@ class Pending:
         """What was saved last; nothing when it cannot be read."""
         try:
             found = _decoder.decode(self._path.read_bytes())
-        except (OSError, msgspec.MsgspecError):
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
             return []
         self._saved = found
         return found

@@ -24,7 +24,7 @@ from pipeline.errors import BadInput, BroadcasterError, WireError
 from pipeline.journal import Journal
 from pipeline.lifeline import Lifeline
 from pipeline.media import AIR_SAMPLES, FPS
-from pipeline.wire import Cut, Drain, EngineHello, Panic, Report, Retarget, Segment, decode_any
+from pipeline.wire import Cut, Drain, EngineBye, EngineHello, Panic, Report, Retarget, Segment, decode_any
 from streams.air import Air
 from streams.buffer import Buffer
 from streams.chronicle import Chronicle
@@ -44,6 +44,7 @@ POLL_MS = 100  # the longest wait; the clock's tick ends it 25 times a second
 MESSAGES_MAX = 16  # of one socket in a row: a flood must not keep the others from being heard
 FADE_OUT_SLOTS = 12  # 480 ms of slate and silence end the show
 FLUSH_MAX_S = 3.0  # for pushers to send what waits
+HAND_OVER_S = 0.3  # the same where another playout follows: viewers wait meanwhile
 LOG_FIRST, LOG_EACH = 10, 100  # of drops that repeat: the first ones, then every hundredth
 
 log = structlog.get_logger()
@@ -131,7 +132,7 @@ class Playout:
         """Until drained. Whatever comes in, the clock's thread goes on."""
         while self._drain is None:
             self._turn()
-        self._finish(self._drain.grace_s)
+        self._finish(self._drain)
 
     def close(self) -> None:
         """Give the sockets back; the threads are daemons and end with the process."""
@@ -190,7 +191,13 @@ class Playout:
         self._hear_director()
         self._ask()
         self._tell()
-        for thread in (self._air.thread, self._transmitter.thread, self._chronicle.thread, self._handover.thread):
+        for thread in (
+            self._air.thread,
+            self._transmitter.thread,
+            self._outputs.thread,
+            self._chronicle.thread,
+            self._handover.thread,
+        ):
             if thread is not None and thread.failed is not None:
                 raise PlayoutFailed(f"{thread.name}: {thread.failed}")
 
@@ -225,6 +232,9 @@ class Playout:
                     self._air.accept(message, parts[2:])
                 elif isinstance(message, EngineHello):
                     self._welcome(message, bytes(parts[0]))
+                elif isinstance(message, EngineBye):
+                    if self._air.bye(message):
+                        log.info("engine.left", engine=message.engine, incarnation=message.incarnation)
                 else:
                     raise WireError(f"{type(message).__name__} from an engine")
             except WireError as error:
@@ -310,15 +320,20 @@ class Playout:
         }
         self._lifeline.beat("draining" if self._draining else "ready", **facts)
 
-    def _finish(self, grace_s: float) -> None:
-        """Fade to slate and silence, flush the encoder, let the pushers send what waits, close the journal."""
+    def _finish(self, drain: Drain) -> None:
+        """Fade to slate and silence, flush the encoder, let the pushers send what waits, close the journal.
+
+        Where another playout follows it goes on from the last picture: nothing fades, and nothing is waited for that
+        can be left to it.
+        """
         self._draining = True
-        self._air.drain()
-        last = self._air.slots + FADE_OUT_SLOTS
-        while self._air.slots < last and self._air.thread.failed is None:
-            self._turn()
+        if not drain.follows:
+            self._air.drain()
+            last = self._air.slots + FADE_OUT_SLOTS
+            while self._air.slots < last and self._air.thread.failed is None:
+                self._turn()
         self._air.finish()
-        flush_s = min(FLUSH_MAX_S, max(0.5, grace_s - 1.0))
+        flush_s = HAND_OVER_S if drain.follows else min(FLUSH_MAX_S, max(0.5, drain.grace_s - 1.0))
         self._transmitter.finish(flush_s)
         self._outputs.close(flush_s)
         self._chronicle.close()

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import socket
 from collections import deque
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from pipeline.clock import NS, Clock, RealClock
 from pipeline.errors import OutputError
 from pipeline.wire import Headers, Tag
 from streams import flv
-from streams.destination import Note, PusherSpec
+from streams.destination import Note, PusherSpec, Watched
 from streams.session import LEAD_MS
 
 SOCKET_NAME = "preview.sock"  #: in the runtime directory
@@ -117,7 +116,7 @@ class Viewer:
 
 
 class PreviewDestination:
-    def __init__(self, spec: PusherSpec, note: Note, progress: Callable[[], None], clock: Clock | None = None) -> None:
+    def __init__(self, spec: PusherSpec, note: Note, clock: Clock | None = None) -> None:
         self._path = Path(spec.runtime_dir) / SOCKET_NAME
         self._spec = spec
         self._note = note
@@ -143,7 +142,10 @@ class PreviewDestination:
         listener.setblocking(False)
         self._listener, self._headers, self._group = listener, headers, []
 
-    def write(self, tag: Tag, ms: int) -> None:
+    def is_ready(self) -> bool:
+        return True
+
+    def write(self, tag: Tag, ms: int) -> bool:
         if tag.key:
             self._group = []
         self._group.append((tag, ms))
@@ -152,6 +154,10 @@ class PreviewDestination:
             if viewer.behind_ms(ms) > BEHIND_MAX_MS:
                 self._let_go += 1
                 self._note("info", "preview.let_go", output=self._spec.name, behind_ms=viewer.behind_ms(ms))
+        return True
+
+    def watched(self) -> Watched:
+        return Watched()
 
     def check(self) -> None:
         """Let in who knocks, answer who asks, send what waits."""

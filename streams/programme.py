@@ -4,7 +4,7 @@ In: the buffer's take for the slot, or None; the hold loop once an engine brough
 or without a notice in the slate's place; the last picture of a playout that died.
 Out: a picture and its sound. Live that runs dry repeats its last picture for 120 ms, then the hold loop
 fades in; without a loop the picture stands for a second, then the slate fades in. Every change of
-source is a cross-fade from the last picture that was out, so it begins where the viewer's eye is.
+source, and of the engine, is a cross-fade from the last picture that was out, so it begins where the viewer's eye is.
 It draws no label, reads no clock, and has an answer to everything.
 """
 
@@ -54,6 +54,7 @@ class Programme:
         self._last = slate if last is None else last
         self._fade_from = self._last
         self._fade_length = self._faded = FADE_FRAMES  # no fade under way
+        self._drawn_by: tuple[str, int] | None = None  # engine and incarnation of the last live picture
         self._dry = 0  # slots since live ran dry
         self._hold_at = 0
 
@@ -66,6 +67,10 @@ class Programme:
         source = self._choose(take, panic)
         if source != self.source:
             self._change(source, panic)
+        elif take is not None and take.lineage[:2] != self._drawn_by:
+            self._fade(FADE_FRAMES)  # another engine, or the same on another tier
+        if take is not None:
+            self._drawn_by = take.lineage[:2]
         picture = self._picture(take, source)
         frame = self._blend(picture)
         repeated = frame is self._last and source == LIVE
@@ -86,9 +91,11 @@ class Programme:
         if source == HOLD:
             self._hold_at = 0
         self.source = source
-        self._fade_from = self._last
-        self._fade_length = PANIC_FADE_FRAMES if panic else FADE_FRAMES
-        self._faded = 0
+        self._fade(PANIC_FADE_FRAMES if panic else FADE_FRAMES)
+
+    def _fade(self, frames: int) -> None:
+        """Begin to cross-fade from the picture that is out."""
+        self._fade_from, self._fade_length, self._faded = self._last, frames, 0
 
     def _picture(self, take: Take | None, source: str) -> Frame:
         if take is not None:

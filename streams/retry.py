@@ -1,7 +1,11 @@
-"""When to try a destination again: soon at first, every few seconds for ever after. Pure.
+"""When to try a destination again: soon at first, then steadily, for ever. Pure.
 
-In: what happened and when (monotonic nanoseconds). Out: the moment of the next try. It never gives
-up, and never tries more than twice a second, however often the other side hangs up.
+In: what happened and when (monotonic nanoseconds). Out: the moment of the next try. It never gives up, and
+never tries more than twice a second, however often the other side hangs up.
+
+What costs the other side nothing is asked each second, so that one that comes back is found at once: a port that
+nobody listens on, a host that does not answer, a server that accepts and stays silent. A server that says no is
+asked about every five seconds in the end.
 """
 
 from __future__ import annotations
@@ -10,10 +14,12 @@ from collections.abc import Callable
 
 from pipeline.clock import NS
 
-DELAYS_S = (0.3, 0.6, 1.0, 2.0, 3.0, 5.0)  # the last one for ever: an ingest that is back is found within it
+DELAYS_S = (0.3, 0.6, 1.0, 2.0, 3.0, 4.5)  # the last one for ever: a key that is free again is found within 6 s
+ABSENT_MAX_S = {"connect": 0.8, "timeout": 0.1, "stall": 0.3}  # kinds that say that nobody is there; a
+# time-out has waited for an answer already, and the next try has to begin within 2 s of the return
 JITTER = 0.2  # of the delay: many outputs of one host must not return in step
-APART_NS = NS // 2  # between two tries
-HEALTHY_NS = 60 * NS  # live so long, and the next loss begins with the first delay
+APART_NS = 55 * NS // 100  # between two tries: no second sees three, also when one of them is slow on its way
+HEALTHY_NS = 5 * NS  # live so long, and the next loss begins with the first delay
 
 
 class Backoff:
@@ -30,11 +36,12 @@ class Backoff:
     def live(self, now_ns: int) -> None:
         self._live_ns = now_ns
 
-    def failed(self, now_ns: int) -> int:
-        """A try failed or a connection was lost: when to try next."""
+    def failed(self, now_ns: int, kind: str = "") -> int:
+        """A try failed or a connection was lost: when to try next. `kind`: that of the OutputError."""
         if self._live_ns is not None and now_ns - self._live_ns >= HEALTHY_NS:
             self.failures = 0
         self._live_ns = None
-        delay_s = DELAYS_S[min(self.failures, len(DELAYS_S) - 1)] * (1 + JITTER * self._jitter())
+        delay_s = DELAYS_S[min(self.failures, len(DELAYS_S) - 1)]
+        delay_s = min(delay_s, ABSENT_MAX_S.get(kind, delay_s))
         self.failures += 1
-        return max(now_ns + int(delay_s * NS), self._tried_ns + APART_NS)
+        return max(now_ns + int(delay_s * (1 + JITTER * self._jitter()) * NS), self._tried_ns + APART_NS)

@@ -8,6 +8,8 @@ time that has passed.
 
 from __future__ import annotations
 
+from enum import Enum
+
 from pipeline.clock import Clock
 from pipeline.wire import Headers, Tag
 from streams import flv
@@ -18,10 +20,20 @@ SESSION_MAX_MS = 20 * 24 * 3600 * 1000  # time stamps wrap at 2^31 ms, 24.8 days
 NS_PER_MS = 1_000_000
 
 
+class Fate(Enum):
+    """What became of a tag."""
+
+    SENT = "sent"
+    LEFT_OUT = "left out"
+    NO_ROOM = "no room"  # not yet: offer it again
+
+
 class Session:
-    def __init__(self, destination: Destination, clock: Clock) -> None:
+    def __init__(self, destination: Destination, clock: Clock, longest_ms: int = 0) -> None:
+        """longest_ms: after so long `too_long` is true; 0 = as late as time stamps allow."""
         self._destination = destination
         self._clock = clock
+        self._longest_ms = min(longest_ms or SESSION_MAX_MS, SESSION_MAX_MS)
         self._headers: Headers | None = None
         self._offset_ms: int | None = None  # none until the next key frame
         self._floor_ms = 0  # nothing goes below
@@ -34,13 +46,17 @@ class Session:
 
     @property
     def too_long(self) -> bool:
-        return self._last_ms >= SESSION_MAX_MS
+        return self._last_ms >= self._longest_ms
 
     def open(self, headers: Headers) -> None:
-        """Connect; OutputError when that fails."""
+        """Begin to connect; `is_ready` tells when tags may be written. OutputError when that fails."""
         self._offset_ms, self._floor_ms, self._last_ms, self._last_ns = None, 0, 0, 0
         self._destination.open(headers)
         self._headers = headers
+
+    def is_ready(self) -> bool:
+        """Goes on with connecting; OutputError when that fails."""
+        return self._destination.is_ready()
 
     def continues_with(self, headers: Headers) -> bool:
         """Whether a stream with these headers can go on in this connection."""
@@ -51,18 +67,19 @@ class Session:
         """The stream broke off: what comes next begins at a key frame, on a time line of its own."""
         self._offset_ms = None
 
-    def write(self, tag: Tag) -> bool:
-        """Send one tag; false when it was left out, being no media or before the key frame. Raises OutputError."""
+    def write(self, tag: Tag) -> Fate:
+        """Send one tag. It is left out when it is no media, or before the key frame. Raises OutputError."""
         if tag.kind == flv.SCRIPT or flv.is_sequence_header(tag.data):
-            return False
+            return Fate.LEFT_OUT
         if self._offset_ms is None:
             if not tag.key:
-                return False
+                return Fate.LEFT_OUT
             self._offset_ms = self._begin_ms() - tag.ms
         ms = max(tag.ms + self._offset_ms, self._floor_ms)
-        self._destination.write(tag, ms)
+        if not self._destination.write(tag, ms):
+            return Fate.NO_ROOM
         self._last_ms, self._last_ns = max(self._last_ms, ms), self._clock.now_ns()
-        return True
+        return Fate.SENT
 
     def close(self) -> None:
         self._headers = None

@@ -1,7 +1,7 @@
 """The encoder's thread: composed slots in, tags out to the outputs, progress to the supervisor.
 
 In: a bounded queue of slots, from the clock. Out: headers and tags. It beats from its own loop, so a
-beat means that pictures are encoded. An encoder that raises, or gives nothing for half a second, is
+beat means that pictures are encoded. An encoder that raises, or gives nothing for a third of a second, is
 built anew in place: the same settings give the same headers, so nobody has to reconnect. It is never
 waited for: a slot that finds the queue full is left out, in picture and sound alike.
 """
@@ -28,7 +28,7 @@ from streams.mux import Mux
 from streams.watched import Watched
 
 QUEUE_SLOTS = 30  # a second of catching up, and a little more
-BARREN_SLOTS = 13  # 0.5 s without a picture coming out
+BARREN_SLOTS = 8  # 0.32 s without a picture coming out; with the new encoder, viewers wait less than half a second
 REBUILDS_MAX = 20  # in a row without a picture: the settings, or the machine, are at fault
 BEAT_NS = NS // 4
 WAIT_S = 0.2  # longest wait for a slot

@@ -24,6 +24,21 @@ def need(*names: str) -> str:
     pytest.skip(text)
 
 
+SLOWEST = ("test_flashtalk_on_air", "test_on_air")  # files of minutes
+FOLDERS = ("e2e", "process", "unit")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, so that no worker ends minutes after the others."""
+
+    def place(item: pytest.Item) -> tuple[int, int]:
+        name, folder = item.path.stem, item.path.parent.name
+        slow = SLOWEST.index(name) if name in SLOWEST else len(SLOWEST)
+        return slow, FOLDERS.index(folder) if folder in FOLDERS else len(FOLDERS)
+
+    items.sort(key=place)
+
+
 @pytest.fixture
 def short_dir() -> Iterator[Path]:
     """A private directory whose path is short enough for a socket (107 bytes in all)."""

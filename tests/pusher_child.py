@@ -21,6 +21,8 @@ ROOT = Path(__file__).parents[1]
 
 
 class PusherChild:
+    kind = "pusher"
+
     def __init__(self, runtime_dir: Path, url: str, name: str = "main", env: dict[str, str] | None = None, **spec: Any):
         self._spec = {"name": name, "url": url, "runtime_dir": str(runtime_dir), **spec}
         self._env = env or {}
@@ -31,7 +33,7 @@ class PusherChild:
     def start(self) -> None:
         self._line, theirs = Lifeline.pair()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "broadcaster.child", "pusher", f"pusher-{self.name}"],
+            [sys.executable, "-m", "broadcaster.child", self.kind, f"{self.kind}-{self.name}"],
             stdin=theirs.fileno(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -39,7 +41,7 @@ class PusherChild:
             env=os.environ | self._env,
         )
         theirs.close()
-        self._line.send(Spec(f"pusher-{self.name}", "pusher", self._spec))
+        self._line.send(Spec(f"{self.kind}-{self.name}", self.kind, self._spec))
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 

@@ -2,7 +2,8 @@
 
 Its engine is called `ranked` in a configuration. Every rank makes every step and agrees on the state, over the same
 gang as the real thing; what it draws can be counted. A file `broken` beside the weights makes gangs of that many ranks
-(it holds a number) fail as they are made. The room brakes at the second death in a row, and tries again in seconds.
+(it holds a number) fail as they are made; a file `lost` has them miss a card. The room brakes at the second death in a
+row, and tries again in seconds.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from pipeline.media import DRIVE_SAMPLES
 
 NAME = "ranked"
 HASTE_S = 4.0  # in the place of a minute
+CUDA = RuntimeError("CUDA error: uncorrectable ECC error encountered")
 
 
 class RankedPattern(PatternEngine):
@@ -34,7 +36,7 @@ class RankedPattern(PatternEngine):
         self,
         weights: str,
         cache: str,
-        beat: Callable[[], None],
+        beat: Callable[[], None] = lambda: None,
         device: str = "auto",
         strategy: str = "auto",
         steps: int = 4,
@@ -44,9 +46,10 @@ class RankedPattern(PatternEngine):
     ) -> None:
         self._gang = gang
         self._calls = 0
-        broken = Path(weights) / "broken"
-        if broken.exists() and int(broken.read_text()) == (gang.world if gang else 1):
-            raise EngineError("this number of ranks does not work today")
+        world = str(gang.world if gang else 1)
+        for name, error in (("broken", EngineError("this number of ranks does not work today")), ("lost", CUDA)):
+            if (Path(weights) / name).exists() and (Path(weights) / name).read_text() == world:
+                raise error
         (Path(weights) / f"rank-{gang.rank if gang else 0}.threads").write_text(os.environ.get("OMP_NUM_THREADS", ""))
 
     def step(self, jobs: Sequence[Job]) -> Sequence[Made]:

@@ -72,7 +72,7 @@ class Levels:
             return
         try:
             self._known |= msgspec.json.decode(self._path.read_bytes(), type=dict[str, Gain])
-        except (OSError, msgspec.MsgspecError):
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
             pass  # each voice is measured anew
 
     def is_certain(self, voice: str) -> bool:

@@ -28,7 +28,11 @@ def output(room: Any, name: str) -> Found:
     made = next(one for one in room.outputs if one.name == name)
     url = made.url.get_secret_value()
     if made.scheme in PORTS:
-        return _reached(url)
+        found = _reached(url)
+        if found[0] != OK or made.backup is None:
+            return found
+        backup = _reached(made.backup.get_secret_value())
+        return found if backup[0] == OK else (WARN, f"{found[1]}; backup: {backup[1]}", *backup[2:])
     directory = Path(url.partition(":")[2])
     return _recorded(directory if made.scheme == "hls" else directory.parent, made.min_free_gb)
 

@@ -38,15 +38,20 @@ FREE_GB = 1.0
 
 def configuration(_room: Any, path: str) -> Found:
     from broadcaster import checks
-    from broadcaster.config import load
+    from broadcaster.config import load_whole
 
     try:
-        checks.check(load(Path(path)), path)
+        loaded = load_whole(Path(path))
+        checks.check(loaded.config, path)
     except BroadcasterError as error:
         first, *more = str(error).splitlines()
         also = f" (and {len(more)} more)" if more else ""
         return BAD, f"{first}{also}", "every key is explained in docs/configuration.md"
-    return OK, "can go on air"
+    if loaded.unfit:
+        remedy = "`broadcaster outputs restore --all` forgets what was changed on air"
+        return WARN, f"can go on air, without outputs that were changed on air: {loaded.unfit}", remedy
+    changed = ", ".join(sorted(loaded.kept))
+    return OK, f"can go on air{f'; outputs changed on air count as well: {changed}' if changed else ''}"
 
 
 def codecs(room: Any, _part: str) -> Found:

@@ -108,7 +108,7 @@ def _agree(path: Path, out: Path, request: Mapping[str, str]) -> None:
         return
     try:
         before = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not a request ({error}); --restart begins anew") from error
     names = [*request, *(name for name in before if name not in request)]
     differ = [name for name in names if before.get(name) != request.get(name)]

@@ -26,6 +26,7 @@ def overview(status: Mapping[str, Any], words: Mapping[str, Any]) -> dict[str, A
         "lease": director.get("lease", "ours"),
         "queue": director.get("redis", "down"),
         "paused": bool(director.get("paused")),
+        "alarms": [_alarm(alarm) for alarm in _facts(children, "monitor").get("alarms", [])],
         "skipped": playout.get("skipped", 0),
         "engine": _engine(children, str(playout.get("engine", ""))),
         "outputs": [_output(children, name, facts) for name, facts in playout.get("outputs", {}).items()],
@@ -52,6 +53,12 @@ def _engine(children: Mapping[str, Any], chosen: str) -> dict[str, Any]:
         "state": child.get("phase", "down"),
         "restarts": max(0, child.get("starts", 1) - 1),
     }
+
+
+def _alarm(alarm: Mapping[str, Any]) -> dict[str, Any]:
+    """`of` only where it is a name; a directory is nobody's business here."""
+    of = alarm.get("of", "")
+    return {"name": alarm.get("name", ""), "of": "" if "/" in of else of, "text": alarm.get("text", "")}
 
 
 def _output(children: Mapping[str, Any], name: str, facts: Mapping[str, Any]) -> dict[str, Any]:

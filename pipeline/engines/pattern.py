@@ -65,9 +65,7 @@ class PatternEngine:
             state = msgspec.msgpack.decode(data, type=PatternState)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise EngineError(f"not a pattern state ({len(data)} bytes): {error}") from error
-        if (state.width, state.height) != avatar.size:
-            raise EngineError(f"a pattern state of {state.width}x{state.height}, not of this size")
-        return state
+        return msgspec.structs.replace(state, width=avatar.size[0], height=avatar.size[1])
 
     def hold(self, avatar: Avatar, seed: int) -> Frames:
         return np.stack([_draw(*avatar.size, index, False, counted=False) for index in range(HOLD_FRAMES)])

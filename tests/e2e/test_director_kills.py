@@ -7,6 +7,8 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
 from pipeline.journal import JournalReader
 from tests.account import Account, Pushed
 from tests.station import on_air, until
@@ -17,6 +19,7 @@ SILENT_S = 6.0  # three times the bar
 SCRIPT = [["This mug is made by hand.", "No two of them are alike."], ["Ask me anything you like."]]
 
 
+@pytest.mark.long
 def test_a_director_killed_five_times_loses_and_repeats_nothing_and_nobody_else_notices(tmp_path: Path) -> None:
     dice = random.Random(SEED)
     pushed = Pushed()

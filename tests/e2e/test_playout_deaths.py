@@ -6,6 +6,8 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.avsync import av_offset_ms
 from tests.listener import Listener, longest_gap_s
 from tests.nginx_rtmp import NginxRtmp, nginx  # noqa: F401  a fixture
@@ -17,6 +19,7 @@ STOPPED_S = 3 * 4.0  # a stopped one is killed after 2.5 s of silence; the bar f
 SCRIPT = "One. Two. Three. Four. Five. Six.\n\n" * 3
 
 
+@pytest.mark.long
 def test_a_session_outlives_playout_killed_and_stopped(tmp_path: Path, nginx: NginxRtmp) -> None:  # noqa: F811
     (tmp_path / "script.md").write_text(SCRIPT)
     config = {"avatar": {"engine": "pattern"}, "script": {"file": str(tmp_path / "script.md")}}

@@ -116,6 +116,11 @@ class Ingest:
         for connection in self.connections():
             connection.join(2)
 
+    def widen(self, receive_buffer_bytes: int) -> None:
+        """Let connections to come have so much on the way to us: a long line needs it."""
+        assert self._listener is not None
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
+
     def url(self, key: str = "key", app: str = "live") -> str:
         return f"rtmp://{self.host}:{self.port}/{app}/{key}"
 

@@ -12,18 +12,24 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline import engine
+from pipeline import engine, follower
 from tests.lab import orders
 from tests.station import ROOT, Station
 from tts import synthesizer
 
 BELOW = Path(__file__).parent / "below"
 
+engine.ENGINES["ranked"] = "tests.rankedpattern:RankedPattern"  # type: ignore[index]
+engine.ENGINES["faulty-portrait"] = "tests.lab.engine:FaultyPortrait"  # type: ignore[index]
+follower.RANKED["ranked"] = "tests.rankedpattern:follow"  # type: ignore[index]
 engine.ENGINES["faulty"] = "tests.lab.engine:FaultyEngine"  # type: ignore[index]  # for this process, which reads configurations
 synthesizer.PROVIDERS["faulty"] = "tests.lab.voice:FaultyVoice"  # type: ignore[index]
 
 
 class LabStation(Station):
+    #: seconds in the place of the minute after which a tier is tried again, and counts as steady
+    haste_s: float | None = None
+
     def __init__(self, directory: Path, **config: Any) -> None:
         self.faults = directory / "faults"
         self.faults.mkdir(parents=True, exist_ok=True)
@@ -33,7 +39,8 @@ class LabStation(Station):
 
     def environment(self) -> dict[str, str]:
         path = os.pathsep.join([str(BELOW), str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
-        return {**super().environment(), "PYTHONPATH": path, orders.DIRECTORY: str(self.faults)}
+        haste = {"BROADCASTER_LAB_HASTE_S": str(self.haste_s)} if self.haste_s is not None else {}
+        return {**super().environment(), "PYTHONPATH": path, orders.DIRECTORY: str(self.faults), **haste}
 
     def order(self, part: str, **faults: Any) -> None:
         """Have engine or voice fail so; nothing = be well."""

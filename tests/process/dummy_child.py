@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from pipeline.lifeline import Lifeline, LineClosed
-from pipeline.wire import Drain, Panic, Retarget, Status
+from pipeline.wire import Act, Drain, Panic, Retarget, Status
 
 
 def main() -> int:
@@ -25,7 +25,7 @@ def main() -> int:
     _note(directory, f"{name} {rank} {os.getpid()} {section.spec.get('master_port', 0)}", "started")
     if behaviour == "crash" or (behaviour == "crash-1" and rank == 1):
         return 1
-    beats, source = 0, "live"
+    beats, source, paused = 0, "live", False
     while True:
         select.select([line], [], [], 0.05)
         try:
@@ -34,6 +34,9 @@ def main() -> int:
             return 1
         for message in messages:
             if isinstance(message, Status):
+                if paused != bool(message.facts.get("hush")):
+                    paused = not paused
+                    _note(directory, f"{name} hush {paused}")
                 part = directory / f"status.{os.getpid()}"
                 part.write_text(json.dumps(message.facts))
                 part.replace(directory / "status.json")
@@ -42,15 +45,21 @@ def main() -> int:
                 _note(directory, f"{name} panic {message.on} {message.text}")
             if isinstance(message, Retarget):
                 _note(directory, f"{name} retarget {','.join(message.outputs)} {message.ack}")
+            if isinstance(message, Drain) and message.follows:
+                _note(directory, f"{name} replaced")
             if isinstance(message, Drain):
                 with (directory / "drained").open("a") as file:
                     file.write(f"{name}\n")
                 if behaviour != "stubborn":
                     return 0
+        if behaviour == "act" and (directory / f"act.{name}").exists():
+            line.send(Act((directory / f"act.{name}").read_text(), "a test wants it"))
+            (directory / f"act.{name}").unlink()
         beats += 1
         encoded = min(beats, 5) if behaviour == "starve" else beats
         lease = {"lease": (directory / "lease").read_text()} if (directory / "lease").exists() else {}
-        line.beat("loading" if behaviour == "load" else "ready", encoded=encoded, source=source, **lease)
+        told = {"encoded": encoded, "source": source, "paused": paused, **lease}
+        line.beat("loading" if behaviour == "load" else "ready", **told)
         if (behaviour == "hang" or (behaviour == "hang-1" and rank == 1)) and not (directory / "hung").exists():
             (directory / "hung").touch()
             time.sleep(3600)

@@ -14,11 +14,13 @@ from pathlib import Path
 from broadcaster import log
 from broadcaster.children import Plan
 from broadcaster.notify import Notifier
-from broadcaster.reload import InForce, Outcome, Reloader
+from broadcaster.reader import Reloader
+from broadcaster.reload import InForce, Outcome
 from broadcaster.supervisor import Supervisor
 from pipeline.clock import RealClock
+from pipeline.wire import ChangeOutput
 
-STAGES = {"director": 0, "engine": 1, "playout": 2, "pusher": 3}
+STAGES = {"director": 0, "monitor": 0, "engine": 1, "playout": 2, "pusher": 3}
 
 
 class FromFile(Reloader):
@@ -32,7 +34,7 @@ class FromFile(Reloader):
     def is_running(self) -> bool:
         return self._asked
 
-    def start(self, now_s: float) -> None:
+    def start(self, now_s: float, change: ChangeOutput | None = None, rehearse: bool = False) -> None:
         self._asked = True
 
     def outcome(self, now_s: float) -> Outcome | None:

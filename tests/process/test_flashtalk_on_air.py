@@ -62,10 +62,10 @@ class Room(Station):
 @pytest.fixture
 def room(tmp_path: Path) -> Iterator[Room]:
     weights = write_model_dir(tmp_path / "weights")
-    avatar = {"engine": "flashtalk", "weights": str(weights), "ranks": 2, "device": "cpu", "size": SIZE, "steps": 1}
+    avatar = {"engine": "flashtalk", "weights": str(weights), "ranks": 2, "device": "cpu", "steps": 1}
     made = Room(
         tmp_path,
-        avatar={**avatar, "size": list(SIZE)},
+        avatar={**avatar, "size": list(SIZE), "rtf_max": 1000},  # slower than real time is well enough here
         outputs=[{"name": "rec", "url": f"file:{tmp_path}/rec.mp4"}],
     )
     made.start()
@@ -117,36 +117,37 @@ def nearest(seen: Luma, slot: int, frames: Frames) -> float:
     return min(float(np.abs(seen[start : start + len(wanted)] - wanted).mean()) for start in starts)
 
 
-def test_a_rank_killed_and_a_rank_stopped_and_the_pose_goes_on(room: Room) -> None:
+def test_a_rank_killed_one_stopped_and_a_crash_loop_and_the_pose_goes_on(room: Room) -> None:
+    """One room for all of it: the first start of a gang takes a minute here."""
     room.wait_live(LIVE_S)
     apart, poses = room.others(), []
     for rank, number, bar_s in ((1, signal.SIGKILL, GONE_S), (0, signal.SIGSTOP, SEEN_S + GONE_S)):
-        until(lambda: room.segments() >= 2, 60, "two segments")
+        until(lambda: room.segments() >= 1, 60, "a segment")
         old = room.ranks()
         os.kill(old[rank], number)
         assert seconds_until_gone(old) < PATIENCE * bar_s
         poses.append(room.pose())
         until(lambda old=old: room.ranks() and not set(room.ranks()) & set(old), 20, "the gang is started again")
         room.wait_live(LIVE_S)
-    until(lambda: room.segments() >= 2, 60, "it goes on")
+    until(lambda: room.segments() >= 1, 60, "it goes on")
     assert room.others() == apart and room.child(ENGINE)["starts"] == 3
     assert 0 < segment_of(poses[0]) < segment_of(poses[1]) < segment_of(room.pose())
-    facts, last = room.facts("playout"), room.ranks()
-    assert facts["skipped"] == 0 and facts["outputs"]["rec"]["connects"] == 1
+    slots = first_slots(room)
+    one_rank_goes_on(room)
+    assert room.others() == apart and room.facts("playout")["skipped"] == 0
+    assert room.facts("playout")["outputs"]["rec"]["connects"] == 1
+    last = room.ranks()
     assert room.stop() == 0 and all(is_gone(pid) for pid in last)
     found, seen, engine = inspect(room.recording()), shown(room.recording()), alone(room)
     assert found.monotone and found.max_video_gap_ms <= 41 and not found.decode_errors
-    slots = first_slots(room)
     anew = next_frames(engine, None)
     assert nearest(seen, slots[0], anew) < ALIKE, "the first gang began anew"
     for slot, pose in zip(slots[1:], poses, strict=True):
         assert nearest(seen, slot, next_frames(engine, pose)) < ALIKE < nearest(seen, slot, anew)
 
 
-def test_in_a_crash_loop_one_rank_works_and_goes_on_from_the_same_pose(room: Room) -> None:
-    room.wait_live(LIVE_S)
-    until(lambda: room.segments() >= 2, 60, "two segments")
-    apart = room.others()
+def one_rank_goes_on(room: Room) -> None:
+    """In a crash loop of the gang the portrait engine speaks, then one rank does, from the same pose."""
     killed: set[int] = set()
 
     def is_braked() -> bool:
@@ -162,8 +163,7 @@ def test_in_a_crash_loop_one_rank_works_and_goes_on_from_the_same_pose(room: Roo
     until(lambda: "portrait" in chosen(room), 60, "somebody speaks meanwhile")
     until(lambda: room.segments("engine-flashtalk-1") >= 1, LIVE_S, f"one rank works; log:\n{room.tail()}")
     until(lambda: chosen(room)[-1] == "flashtalk-1", 60, "it is on air")
-    assert segment_of(room.pose()) > segment_of(pose) and room.others() == apart
-    assert room.facts("playout")["skipped"] == 0
+    assert segment_of(room.pose()) > segment_of(pose)
     names = [name for name, _ in pairwise([*chosen(room), ""])]
     assert names[0] == "flashtalk" and set(names) == {"flashtalk", "portrait", "flashtalk-1"}
 

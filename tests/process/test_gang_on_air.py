@@ -72,6 +72,7 @@ def recorded(room: Room) -> Path:
     return next(iter(room.directory.glob("rec-*.mp4")))
 
 
+@pytest.mark.long
 def test_ranks_that_die_or_stop_come_back_together_and_the_pattern_goes_on(room: Room) -> None:
     room.start()
     room.wait_live(BACK_S)
@@ -99,6 +100,7 @@ def test_ranks_that_die_or_stop_come_back_together_and_the_pattern_goes_on(room:
     assert found.monotone and found.max_video_gap_ms <= 41 and not found.decode_errors
 
 
+@pytest.mark.long
 def test_fewer_ranks_work_in_a_crash_loop_and_all_of_them_again_when_they_can(room: Room) -> None:
     broken = room.directory / "weights" / "broken"
     room.start()

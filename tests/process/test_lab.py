@@ -43,6 +43,7 @@ def test_it_keeps_what_came_and_when(ingest: Ingest, short_dir: Path) -> None:
     assert ingest.sessions_at_once() == 1 and len(ingest.attempts) == 1
 
 
+@pytest.mark.long
 def test_it_refuses_rejects_stays_silent_stalls_and_resets(ingest: Ingest, short_dir: Path) -> None:
     ingest.behave(listening=False)
     with Source(short_dir, ["main"]), pusher(short_dir, ingest.url("a")) as child:
@@ -93,6 +94,7 @@ def test_a_link_hangs_slows_cuts_and_delays(ingest: Ingest, short_dir: Path) -> 
             until(lambda: ingest.is_live(0.2), 20, "live, late")
 
 
+@pytest.mark.long
 def test_engine_and_voice_fail_as_they_are_told(tmp_path: Path) -> None:
     outputs = [{"name": "rec", "url": f"file:{tmp_path}/rec.mp4"}]
     with lab_on_air(tmp_path, outputs=outputs) as room:

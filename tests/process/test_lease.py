@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import signal
 import time
@@ -114,6 +115,26 @@ async def test_a_director_started_again_by_the_same_supervisor_enters_at_once_wi
     assert not await writes(server, token) and await writes(server, token + 1)
     await before.lease.ask()  # it was stopped, not dead
     assert before.lease.state == ELSEWHERE and after.lease.state == OURS
+
+
+async def test_a_redis_stopped_for_longer_than_the_lease_takes_its_own_holder_off_the_air_no_more(
+    holder: Make, server: RedisServer, queue: redis.Redis
+) -> None:
+    one, other = holder("a"), holder("b")
+    await one.lease.ask()
+    token = one.lease.token
+    assert server.process is not None
+    queue.pexpire(KEYS.lease, 200)
+    server.process.send_signal(signal.SIGSTOP)
+    for _ in range(3):  # the server reads all of them when it is thawed; nobody hears the answers
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(one.lease.ask(), 0.2)
+    server.process.send_signal(signal.SIGCONT)
+    await one.lease.ask()
+    assert one.lease.state == OURS and "lost" not in one.told
+    assert one.lease.token > token and await writes(server, one.lease.token)
+    await other.lease.ask()
+    assert other.lease.state == ELSEWHERE
 
 
 async def test_a_lease_that_ran_out_unseen_is_taken_up_as_if_nothing_had_been(holder: Make, queue: redis.Redis) -> None:

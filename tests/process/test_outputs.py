@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
 import socket
 import threading
 import time
@@ -136,6 +138,46 @@ def test_strangers_and_garbage_are_hung_up_on(outputs: Outputs, short_dir: Path)
     honest = FakePusher(short_dir)
     until(lambda: outputs.states()["main"].connected)
     honest.close()
+
+
+def test_a_machine_without_descriptors_keeps_those_who_are_connected_and_takes_the_others_later(
+    outputs: Outputs, short_dir: Path
+) -> None:
+    outputs.set_headers(HEADERS)
+    first = FakePusher(short_dir)
+    assert first.next() == HEADERS
+    late = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with short_of_descriptors():
+        late.connect(str(short_dir / SOCKET_NAME))
+        for ms in range(0, 400, 20):
+            outputs.publish(audio(ms))
+        assert first.take(20)[-1] == audio(380)
+        assert outputs.thread is not None and outputs.thread.is_alive()
+    assert resource.getrlimit(resource.RLIMIT_NOFILE) == limits
+    late.sendall(framed(PusherHello("other", 1)))
+    until(lambda: outputs.states()["other"].connected)
+    late.close()
+    first.close()
+
+
+@contextlib.contextmanager
+def short_of_descriptors() -> Iterator[None]:
+    """This process can open nothing more."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(
+        resource.RLIMIT_NOFILE, (1 + max(int(entry.name) for entry in Path("/proc/self/fd").iterdir()), limits[1])
+    )
+    kept = []
+    with contextlib.suppress(OSError):
+        while True:
+            kept.append(os.dup(0))
+    try:
+        yield
+    finally:
+        for fd in kept:
+            os.close(fd)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 def test_a_pusher_that_does_not_read_disturbs_neither_publish_nor_the_others(outputs: Outputs, short_dir: Path) -> None:

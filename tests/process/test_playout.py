@@ -76,6 +76,7 @@ class Engine(threading.Thread):
         self.say: list[list[Mark]] = []  # marks of the hops to come; a hop with marks has a voice
         self.voice = False
         self.spoil: Callable[[Segment, list[Any]], tuple[Segment, list[Any]]] | None = None
+        self.after_it: list[Callable[[Segment, list[Any]], tuple[Segment, list[Any]]]] = []  # what follows each answer
         self.stopped = threading.Event()
 
     def run(self) -> None:
@@ -125,10 +126,16 @@ class Engine(threading.Thread):
         if self.spoil is not None:
             segment, buffers = self.spoil(segment, buffers)
         link.send(dealer, segment, *buffers)
+        for change in self.after_it:
+            link.send(dealer, *_flat(change(segment, buffers)))
 
     def stop(self) -> None:
         self.stopped.set()
         self.join(5)
+
+
+def _flat(answer: tuple[Segment, list[Any]]) -> tuple[Any, ...]:
+    return answer[0], *answer[1]
 
 
 class Pusher(threading.Thread):

@@ -109,6 +109,46 @@ def test_a_stopped_child_is_killed_without_waiting_for_stacks(room: Room) -> Non
     assert '"stopped": true' in room.log()
 
 
+def test_a_machine_that_stood_still_costs_no_child_though_the_supervisor_wakes_first(room: Room) -> None:
+    until(room.up)
+    before = room.pids()
+    everybody = [room.process.pid, *[pid for pid in before.values() if pid]]
+    for pid in everybody:
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(2.0)  # twice the deadline of their beats
+    for pid in everybody:
+        os.kill(pid, signal.SIGCONT)
+        time.sleep(0.1)
+    until(lambda: "supervisor.away" in room.log())
+    heard = room.status()["on_air_s"]
+    until(lambda: room.up() and room.status()["on_air_s"] > heard + 1.5)
+    assert room.pids() == before
+
+
+def test_the_monitor_has_a_child_started_anew_once_a_minute_and_nobody_else_has(tmp_path: Path) -> None:
+    room = Room(tmp_path, "director=act", "monitor=act", "engine=beat", "playout=beat")
+
+    def ask(who: str, child: str) -> None:
+        (tmp_path / "asked").write_text(child)
+        (tmp_path / "asked").rename(tmp_path / f"act.{who}")
+        until(lambda: not (tmp_path / f"act.{who}").exists())
+
+    try:
+        until(room.up)
+        before = room.pids()
+        ask("director", "playout")  # none of its business
+        ask("monitor", "engine")
+        until(lambda: room.up() and room.pids()["engine"] != before["engine"])
+        for child in ("engine", "nobody"):
+            ask("monitor", child)
+        until(lambda: room.log().count('"act.ignored"') == 2)
+        assert {name for name, pid in room.pids().items() if pid != before[name]} == {"engine"}
+        assert room.log().count('"child.recycled"') == 1
+        assert "most recent call first" in (tmp_path / f"stacks.{before['engine']}").read_text()
+    finally:
+        room.stop()
+
+
 def test_a_hung_child_shows_its_stacks_and_is_killed(tmp_path: Path) -> None:
     room = Room(tmp_path, "director=beat", "engine=hang")
     try:

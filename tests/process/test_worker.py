@@ -16,10 +16,14 @@ import zmq
 
 from pipeline import link
 from pipeline.arrays import Pcm, silence, view_frames, view_pcm
-from pipeline.engines.pattern import PatternEngine, beep_track, is_flash, read_counter
+from pipeline.avatar import load_avatar
+from pipeline.engine import Job
+from pipeline.engines.pattern import PatternEngine, PatternState, beep_track, is_flash, read_counter
+from pipeline.errors import TooSlow
+from pipeline.keepsakes import Poses
 from pipeline.lifeline import Lifeline
-from pipeline.media import AIR_SAMPLES, SENTENCE_END, WORD, Mark, Position
-from pipeline.wire import AudioChunk, Beat, Demand, Drain, EngineHello, Segment, SpeechDemand, decode
+from pipeline.media import AIR_SAMPLES, DRIVE_SAMPLES, SENTENCE, SENTENCE_END, WORD, Mark, Position
+from pipeline.wire import AudioChunk, Beat, Demand, Drain, EngineBye, EngineHello, Segment, SpeechDemand, decode
 from pipeline.worker import WorkerSpec, run
 
 WIDTH, HEIGHT, HOP = 256, 384, 5
@@ -38,9 +42,10 @@ class Peers:
         self.hello = EngineHello("", 0, 0, 0, 0, 0)
         self.start()
 
-    def start(self) -> None:
+    def start(self, **changed: Any) -> None:
         self.line, theirs = Lifeline.pair()
-        self.thread = threading.Thread(target=run, args=(self.spec, Lifeline(theirs)))
+        spec = msgspec.structs.replace(self.spec, **changed)
+        self.thread = threading.Thread(target=run, args=(spec, Lifeline(theirs)))
         self.thread.start()
         self.hello = self.heard(self.playout, EngineHello)[0]
 
@@ -189,6 +194,94 @@ def test_a_restarted_engine_goes_on_with_its_pose(peers: Peers) -> None:
     assert peers.hello.incarnation > before
     peers.demand(1, epoch=2, slack=1)
     assert counters(peers.segment()[1]) == list(range(5, 10))
+
+
+def test_an_engine_that_leaves_says_so_after_its_last_segment(peers: Peers) -> None:
+    peers.demand(1, slack=1)
+    peers.segment()
+    peers.stop()
+    bye = peers.heard(peers.playout, EngineBye)[0]
+    assert (bye.engine, bye.incarnation) == ("pattern", peers.hello.incarnation)
+
+
+def test_an_engine_that_is_to_leave_ends_its_sentence(peers: Peers) -> None:
+    air = silence(HOP_SAMPLES)
+    peers.demand(1)
+    peers.answer(peers.asked(), air, (Mark(0, SENTENCE, "u", 0, "A mug."),))
+    peers.segment()
+    peers.line.send(Drain(10.0))
+    peers.demand(2)
+    peers.answer(peers.asked(), air, (Mark(HOP_SAMPLES, SENTENCE_END, "u", 0),))
+    assert peers.segment()[0].speech
+    assert peers.heard(peers.playout, EngineBye)
+    peers.thread.join(2)
+    assert not peers.thread.is_alive()
+
+
+def test_an_engine_that_is_to_leave_does_not_wait_for_a_sentence_without_end(peers: Peers) -> None:
+    peers.demand(1)
+    peers.answer(peers.asked(), silence(HOP_SAMPLES), (Mark(0, SENTENCE, "u", 0, "A mug."),))
+    peers.segment()
+    peers.line.send(Drain(0.6))
+    peers.thread.join(2)
+    assert not peers.thread.is_alive()
+
+
+def test_a_smaller_tier_goes_on_with_the_pose_and_is_seen_at_the_size_of_the_room(peers: Peers) -> None:
+    peers.demand(1, slack=1)
+    peers.segment()
+    peers.stop()
+    peers.start(drawn=(128, 192))
+    assert (peers.hello.width, peers.hello.height) == (WIDTH, HEIGHT)
+    assert Path(peers.hello.hold).stat().st_size % (WIDTH * HEIGHT * 3 // 2) == 0
+    after = PatternEngine().step([Job(PatternState(WIDTH, HEIGHT, 70), silence(HOP * DRIVE_SAMPLES), silence(0))])
+    message = Demand("pattern", peers.hello.incarnation, 2, 1, -1, 1, 0, after=True)
+    assert link.send(peers.playout, message, after[0].frames[-1:].copy(), to=b"pattern")
+    segment, frames, _ = peers.segment()
+    assert (segment.width, segment.height) == (WIDTH, HEIGHT) and frames.shape == (HOP, HEIGHT * 3 // 2, WIDTH)
+    assert counters(frames) == list(range(5, 10)), "its own pose goes before the frames on air"
+
+
+def test_a_tier_takes_up_the_pose_that_another_one_showed_while_it_loaded(peers: Peers, tmp_path: Path) -> None:
+    other = Poses(peers.spec, PatternEngine(), load_avatar(None, (WIDTH, HEIGHT)))
+    other.keep(PatternState(WIDTH, HEIGHT, 500))
+    peers.demand(1, slack=1)
+    assert counters(peers.segment()[1]) == list(range(500, 505))
+
+
+def test_without_a_pose_it_goes_on_from_the_frames_on_air(peers: Peers) -> None:
+    after = PatternEngine().step([Job(PatternState(WIDTH, HEIGHT, 70), silence(HOP * DRIVE_SAMPLES), silence(0))])
+    message = Demand("pattern", peers.hello.incarnation, 1, 1, -1, 1, 0, after=True)
+    assert link.send(peers.playout, message, after[0].frames[-1:].copy(), to=b"pattern")
+    assert counters(peers.segment()[1]) == list(range(75, 80))
+
+
+def test_steps_that_are_slower_than_real_time_are_counted_and_one_that_is_not_ends_the_count(
+    peers: Peers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, waits_s = PatternEngine.step, [0.25, 0.25, 0.0]
+
+    def slowly(engine: PatternEngine, jobs: Any) -> Any:
+        time.sleep(waits_s.pop(0) if waits_s else 0.0)
+        return plain(engine, jobs)
+
+    monkeypatch.setattr(PatternEngine, "step", slowly)
+    for credit, slow in ((1, 1), (2, 2), (3, 0)):
+        peers.demand(credit, slack=1)
+        peers.segment()
+        peers.beat_with("slow", slow)
+
+
+def test_an_engine_that_cannot_keep_up_leaves_before_it_is_on_air_where_a_lighter_one_is_there(
+    peers: Peers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peers.stop()
+    plain = PatternEngine.step
+    monkeypatch.setattr(PatternEngine, "step", lambda engine, jobs: (time.sleep(0.21), plain(engine, jobs))[1])
+    _, theirs = Lifeline.pair()
+    with pytest.raises(TooSlow, match=r"the fastest of 3 steps took 1\.\d+ times"):
+        run(msgspec.structs.replace(peers.spec, must_keep_up=True), Lifeline(theirs))
+    peers.start()  # without one, it does what it can
 
 
 def test_a_playout_that_restarts_hears_of_the_engine_again(peers: Peers) -> None:

@@ -142,6 +142,15 @@ STATUS = {
         "engine-portrait": {"kind": "engine", "phase": "ready", "starts": 2, "pid": 6},
         "pusher-cdn": {"kind": "pusher", "phase": "down", "starts": 2, "pid": None},
         "pusher-preview": {"kind": "pusher", "phase": "live", "starts": 1, "pid": 7},
+        "monitor": {
+            "kind": "monitor",
+            "facts": {
+                "alarms": [
+                    {"name": "output_down", "of": "cdn", "since_s": 1.0, "text": "cdn is down"},
+                    {"name": "disk_low", "of": "/var/lib/x", "since_s": 2.0, "text": "0.5 GB are free"},
+                ]
+            },
+        },
     },
     "director": {"redis": "up", "paused": False},
 }
@@ -156,6 +165,13 @@ def test_the_overview_tells_outputs_and_engine_and_no_process_ids() -> None:
     assert shown["engine"] == {"name": "portrait", "state": "ready", "restarts": 1}
     assert shown["panic"] and shown["preview"] and shown["ready"] and shown["queue"] == "up"
     assert "pid" not in str(shown)
+
+
+def test_the_overview_tells_alarms_and_no_paths() -> None:
+    assert overview(STATUS, {"now": None})["alarms"] == [
+        {"name": "output_down", "of": "cdn", "text": "cdn is down"},
+        {"name": "disk_low", "of": "", "text": "0.5 GB are free"},
+    ]
 
 
 def test_an_overview_of_a_room_that_only_begins_is_whole() -> None:

@@ -111,3 +111,10 @@ def test_a_reader_that_comes_back_loses_nothing_more() -> None:
 def test_a_reader_that_is_lost_is_cut_off_before_its_sound_fills_the_memory() -> None:
     assert fill(begun(), stream(AUDIO_MAX_MS, 200))
     assert not fill(begun(), stream(AUDIO_MAX_MS + 1000, 200))
+
+
+def test_a_machine_that_was_away_for_an_hour_costs_no_picture_and_no_line() -> None:
+    backlog = begun()
+    assert fill(backlog, stream(2400, 2200))  # what was being sent when it went away
+    assert fill(backlog, stream(3_602_600, 3_602_400))
+    assert backlog.dropped == 0

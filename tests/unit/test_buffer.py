@@ -8,9 +8,9 @@ import pytest
 
 from pipeline.clock import NS
 from pipeline.errors import WireError
-from pipeline.media import AIR_SAMPLES, SENTENCE_END, WORD, Mark
-from pipeline.wire import Demand, EngineHello, Segment
-from streams.buffer import Buffer
+from pipeline.media import AIR_SAMPLES, SENTENCE, SENTENCE_END, WORD, Mark
+from pipeline.wire import Demand, EngineBye, EngineHello, Segment
+from streams.buffer import CHANGE_NS, Buffer
 from streams.feed import ANSWER_NS, marks_by_frame
 
 W, H = 16, 8
@@ -151,6 +151,49 @@ def test_an_engine_that_does_not_fit_is_refused(change: dict[str, object]) -> No
     with pytest.raises(WireError):
         buffer.hello(hello(**change))
     assert buffer.demands(0) == []
+
+
+def test_an_engine_that_leaves_is_followed_at_once_and_what_was_ready_is_still_shown() -> None:
+    buffer = joined()
+    buffer.hello(hello("b", 7))
+    filled(buffer, 1)
+    assert buffer.bye(EngineBye("a", 1)) and not buffer.bye(EngineBye("a", 1))
+    demand = the_demand(buffer)
+    assert (demand.engine, demand.shown, demand.after, buffer.frames) == ("b", -1, True, 5)
+    assert buffer.accept(*answer(demand, 0)) and buffer.engine == "b"
+
+
+def test_when_the_last_engine_leaves_nobody_is_asked_until_one_comes() -> None:
+    buffer = joined()
+    filled(buffer, 1)
+    on_air = buffer.take()
+    assert on_air is not None and not buffer.bye(EngineBye("a", 2)), "another incarnation than the one that is there"
+    assert buffer.bye(EngineBye("a", 1)) and buffer.demands(0) == [] and buffer.engine == ""
+    assert buffer.may_continue(on_air.lineage), "four frames are left of it"
+    assert buffer.hello(hello(incarnation=2)) and the_demand(buffer).incarnation == 2
+
+
+def test_an_engine_that_is_preferred_waits_for_the_end_of_the_sentence() -> None:
+    buffer = Buffer(["a", "b"], W, H, epoch=100, timeline=0)
+    buffer.hello(hello("b", 7))
+    assert buffer.accept(*answer(the_demand(buffer), 0, marks=[Mark(0, SENTENCE, "u", 0, "A mug.")]))
+    assert buffer.hello(hello("a")) and buffer.engine == "b"
+    demand = the_demand(buffer)
+    assert demand.engine == "b"
+    assert buffer.accept(*answer(demand, 1, marks=[Mark(5 * AIR_SAMPLES, SENTENCE_END, "u", 0)]))
+    demand = the_demand(buffer)
+    assert (demand.engine, demand.after, buffer.frames) == ("a", True, 10)
+
+
+def test_a_sentence_without_end_does_not_keep_the_engine_that_is_preferred_away() -> None:
+    buffer = Buffer(["a", "b"], W, H, epoch=100, timeline=0)
+    buffer.hello(hello("b", 7))
+    assert buffer.accept(*answer(the_demand(buffer), 0, marks=[Mark(0, SENTENCE, "u", 0, "A mug.")]))
+    buffer.hello(hello("a"))
+    assert the_demand(buffer, 0).engine == "b"
+    while buffer.take():
+        pass
+    assert next(iter(buffer.demands(CHANGE_NS))).engine == "a"
 
 
 def test_a_new_incarnation_gets_a_new_epoch_and_what_was_ready_is_still_shown() -> None:

@@ -63,6 +63,11 @@ def test_the_documented_example_is_accepted() -> None:
         ({"outputs": [{"name": "a", "url": "rtmp://h/live"}]}, "stream key is missing"),
         ({"outputs": [{"name": "a", "url": "rtmp://h:port/live/k"}]}, "not a URL"),
         ({"outputs": [{"name": "a", "url": "rtmp://h/live/k k"}]}, "without spaces"),
+        ({"outputs": [{"name": "a", "url": "rtmp://h/l/k", "backup": "rtmp://h/l"}]}, "backup: application or"),
+        ({"outputs": [{"name": "a", "url": "rtmp://h/l/k", "backup": "file:a.mp4"}]}, "a second URL of the platform"),
+        ({"outputs": [{"name": "a", "url": "file:a.mp4", "backup": "rtmp://h/l/k"}]}, "backup: only for rtmp"),
+        ({"outputs": [{"name": "a", "url": "hls:d", "session_hours": 8}]}, "session_hours: only for rtmp"),
+        ({"outputs": [{"name": "a", "url": "rtmp://h/l/k", "session_hours": 600}]}, "session_hours: at most 480"),
         ({"outputs": [{"name": "a", "url": "file:x.mkv"}]}, "is an MP4"),
         ({"outputs": [{"name": "a", "url": "file:a.mp4"}] * 2}, "used twice"),
         ({"outputs": [{"name": "preview", "url": "file:a.mp4"}]}, "the page's own picture"),
@@ -146,3 +151,36 @@ def test_the_runtime_directory_is_short_and_the_same_for_the_same_room(
     assert made.runtime_dir == config(state_dir=str(long), room="r" * 64).runtime_dir
     assert len(str(made.runtime_dir)) < 80
     assert made.runtime_dir != config(state_dir=str(tmp_path), room="r" * 64).runtime_dir
+
+
+@pytest.mark.parametrize(
+    ("alarms", "words"),
+    [
+        ({"webhook": f"ftp://h/{KEY}"}, "alarms.webhook: scheme 'ftp': use one of http, https"),
+        ({"webhook": f"https:///{KEY}"}, "the host is missing: https://HOST/…"),
+        ({"webhook": f"https://h:99999/{KEY}"}, "not a URL"),
+        ({"webhook": f"https://h/{KEY} x"}, "percent-encode"),
+        (
+            {"playback": {"main": f"file:///{KEY}"}},
+            "alarms.playback: main: scheme 'file': use one of rtmp, rtmps, http",
+        ),
+        ({"playback": [f"https://h/{KEY}"]}, "alarms.playback"),
+        ({"every_s": 60}, "alarms.every_s"),
+        ({"settle_s": -1}, "alarms.settle_s"),
+        ({"act": "perhaps"}, "alarms.act"),
+        ({"disk_gb": -1}, "alarms.disk_gb"),
+        ({"webhok": f"https://h/{KEY}"}, "alarms.webhok: unknown key; did you mean 'webhook'?"),
+    ],
+)
+def test_alarms_that_cannot_be_told_or_looked_at_are_refused_without_their_secrets(
+    alarms: dict[str, Any], words: str
+) -> None:
+    said = refused(alarms=alarms)
+    assert words in said and KEY not in said
+
+
+def test_alarms_are_told_where_the_configuration_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALARM_WEBHOOK", f"https://chat.example/hooks/{KEY}?a=b")
+    made = config(alarms={"webhook": "${ALARM_WEBHOOK}", "playback": {"main": "rtmp://h/live/x"}})
+    assert made.alarms.webhook is not None and made.alarms.webhook.get_secret_value().endswith(f"{KEY}?a=b")
+    assert KEY not in repr(made)

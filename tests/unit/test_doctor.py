@@ -15,12 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from broadcaster import disk
+from broadcaster import disk, outputs_kept
 from broadcaster.config import Config, parse
 from broadcaster.doctor import examination, gpu, machine, queue
 from broadcaster.doctor import room as rooms
 from broadcaster.doctor.examination import BAD, OK, WARN, Finding
 from broadcaster.doctor.outputs import HANDSHAKE_BYTES, output
+from broadcaster.outputs_kept import Change
 from pipeline.cardprobe import Machine
 from pipeline.cards import CARDS
 from pipeline.errors import ConfigError
@@ -253,3 +254,13 @@ def test_a_forecast_is_made_for_a_card_that_is_not_here() -> None:
     assert lines[0].startswith("h100: 80 GB") and len(lines) == 9
     with pytest.raises(ConfigError, match="rtx-4090"):
         list(gpu.forecasts("voodoo2"))
+
+
+def test_outputs_changed_on_air_are_told_of_and_those_that_do_not_fit_any_more(tmp_path: Path) -> None:
+    path = tmp_path / "room.yaml"
+    path.write_text(f"room: shop\nstate_dir: {tmp_path}\n")
+    outputs_kept.save(tmp_path, {"more": Change("add", "", {"url": f"rtmp://h/live/{KEY}"})})
+    assert rooms.configuration(None, str(path)) == (OK, "can go on air; outputs changed on air count as well: more")
+    outputs_kept.save(tmp_path, {"more": Change("add", "", {"url": "rtmp://h"})})
+    verdict, text, remedy = rooms.configuration(None, str(path))
+    assert verdict == WARN and "application or stream key is missing" in text and "restore --all" in remedy

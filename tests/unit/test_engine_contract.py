@@ -190,10 +190,29 @@ def test_other_bytes_are_no_state(stage: Stage, data: bytes) -> None:
         stage.engine.restore(stage.avatar, data)
 
 
-def test_a_state_of_another_size_is_refused(stage: Stage) -> None:
+def test_a_state_of_another_size_goes_on_there_or_is_refused(stage: Stage) -> None:
+    """Poses are latents of one size in a network; they are numbers in the others, and go on in a smaller picture."""
+    sound = voice(3 * stage.hop)
+    data = stage.engine.save(
+        run(stage.engine, stage.engine.open(stage.avatar, 5), sound[: 2 * stage.hop], stage.hop)[-1].state
+    )
+    if stage.name in OF_RANDOM_WEIGHTS:
+        with pytest.raises(EngineError):
+            stage.engine.restore(stage.other, data)
+        return
+    wanted = run(stage.engine, stage.engine.open(stage.other, 5), sound, stage.hop)[-1].frames
+    moved = stage.engine.restore(stage.other, data)
+    assert np.array_equal(run(stage.engine, moved, sound[2 * stage.hop :], stage.hop)[-1].frames, wanted)
+
+
+def test_a_state_of_another_picture_is_refused(stage: Stage, tmp_path: Path) -> None:
+    if stage.name == "pattern":
+        return  # it draws no picture
     data = stage.engine.save(stage.engine.open(stage.avatar, 5))
+    picture = np.flip(stage.avatar.picture, 0) if stage.avatar.points is None else stage.avatar.picture // 2
+    other = replace(stage.avatar, picture=picture, digest="another", source="another")
     with pytest.raises(EngineError):
-        stage.engine.restore(stage.other, data)
+        stage.engine.restore(other, data)
 
 
 def test_same_seed_same_frames(stage: Stage) -> None:

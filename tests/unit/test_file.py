@@ -50,7 +50,7 @@ def recorder(tmp_path: Path, notes: Notes, clock: FakeClock) -> Callable[..., Fi
     def make(**more: Any) -> FileDestination:
         given = {"segment_s": 3600, "keep_days": 7, "min_free_gb": 0} | more
         spec = PusherSpec("archive", f"file:{tmp_path}/deep/shop.mp4", "/nowhere", **given)
-        return FileDestination(spec, notes, lambda: None, clock)
+        return FileDestination(spec, notes, clock)
 
     return make
 
@@ -172,4 +172,4 @@ def test_a_directory_that_cannot_be_made_is_a_disk_error(tmp_path: Path, notes: 
     (tmp_path / "plain").write_text("")
     spec = PusherSpec("archive", f"file:{tmp_path}/plain/shop.mp4", "/nowhere")
     with pytest.raises(OutputError, match=r"disk: .*plain"):
-        FileDestination(spec, notes, lambda: None).open(media().headers)
+        FileDestination(spec, notes).open(media().headers)

@@ -103,7 +103,8 @@ def test_the_ladder_has_half_the_ranks_each_time_and_then_no_card(tmp_path: Path
         ("engine-flashtalk-1", 1),
         ("engine-portrait", 1),
     ]
-    assert {tier.place for tier in (top, *top.below[:-1])} == {"flashtalk"} and top.below[-1].place == ""
+    assert {tier.place for tier in (top, *top.below[:-1])} == {children.CARDS} and top.below[-1].place == ""
+    assert [tier.spec.get("must_keep_up", False) for tier in (top, *top.below)] == [True] * 4 + [False]
     names = ["flashtalk", "flashtalk-4", "flashtalk-2", "flashtalk-1", "portrait"]
     assert plans["playout"].spec["engines"] == names == [tier.spec["name"] for tier in (top, *top.below)]
     assert {tier.spec["engine"] for tier in (top, *top.below[:-1])} == {"flashtalk"}, "one state for all of them"

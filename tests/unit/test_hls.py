@@ -29,7 +29,7 @@ def material() -> Media:
 
 def made(directory: Path) -> HlsDestination:
     spec = PusherSpec("web", f"hls:{directory}", "/nowhere", hls_segments=WINDOW)
-    return HlsDestination(spec, lambda *_, **__: None, lambda: None, FakeClock())
+    return HlsDestination(spec, lambda *_, **__: None, FakeClock())
 
 
 def tags(material: Media, until_ms: int) -> list[Tag]:

@@ -14,7 +14,8 @@ from broadcaster import orders
 from broadcaster.emergency import OFF, SHOWN_WITHIN_S, Emergency
 from broadcaster.orders import Order, Orders, Reply
 from pipeline.errors import ConfigError
-from pipeline.wire import Answer, Beat, Panic, Reload, encode
+from pipeline.wire import Answer, Beat, ChangeOutput, Panic, Reload, Upgrade, encode
+from tests.station import until
 
 ON = Panic(on=True, text="Back soon")
 
@@ -69,6 +70,31 @@ def test_an_order_may_be_answered_later_and_others_do_not_wait(desk: Desk, short
     assert orders.give(short_dir, ON, 5).done
     desk.replies[0](Answer(True, ["too late"]))  # nobody is there any more
     assert orders.give(short_dir, ON, 5).done
+
+
+def test_an_order_that_takes_long_tells_of_each_step_and_outlives_who_gave_it(desk: Desk, short_dir: Path) -> None:
+    said: list[str] = []
+    with pytest.raises(orders.Unanswered):
+        orders.give(short_dir, Upgrade(), 0.2)
+
+    def steps() -> None:
+        until(lambda: len(desk.replies) == 2)
+        for reply in desk.replies:
+            reply(Answer(True, ["director: works again"], more=True))
+            reply(Answer(False, ["stopped at playout"]))
+
+    thread = threading.Thread(target=steps)
+    thread.start()
+    assert orders.give(short_dir, Upgrade(), 5, lambda one: said.extend(one.lines)) == Answer(
+        False, ["stopped at playout"]
+    )
+    assert said == ["director: works again"]
+    thread.join()
+
+
+def test_an_order_that_is_too_long_is_refused_before_it_is_given(desk: Desk, short_dir: Path) -> None:
+    with pytest.raises(ConfigError, match="an order may have 8192 bytes"):
+        orders.give(short_dir, ChangeOutput("url", "main", {"url": "rtmp://h/live/" + "k" * 9000}), 1)
 
 
 def test_visitors_who_say_nothing_do_not_keep_an_order_out(desk: Desk, short_dir: Path) -> None:

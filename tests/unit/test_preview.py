@@ -78,7 +78,7 @@ def clock() -> FakeClock:
 @pytest.fixture
 def preview(short_dir: Path, clock: FakeClock) -> Iterator[PreviewDestination]:
     spec = PusherSpec("preview", "preview:", str(short_dir))
-    made = PreviewDestination(spec, lambda *_, **__: None, lambda: None, clock)
+    made = PreviewDestination(spec, lambda *_, **__: None, clock)
     made.open(HEADERS)
     yield made
     made.close()
@@ -91,7 +91,7 @@ def play(preview: PreviewDestination, *tags: Tag) -> None:
 
 
 def test_the_table_of_destinations_knows_it(short_dir: Path) -> None:
-    made = destination(PusherSpec("preview", "preview:", str(short_dir)), lambda *_, **__: None, lambda: None)
+    made = destination(PusherSpec("preview", "preview:", str(short_dir)), lambda *_, **__: None)
     assert isinstance(made, PreviewDestination)
 
 

@@ -16,8 +16,8 @@ def picture(y: int) -> np.ndarray:
     return np.full((H * 3 // 2, W), y, np.uint8)
 
 
-def take(y: int, level: int = 0, fresh: bool = False) -> Take:
-    return Take(picture(y), np.full(AIR_SAMPLES, level, np.int16), (), Lineage("a", 1, 1), fresh)
+def take(y: int, level: int = 0, fresh: bool = False, engine: str = "a", epoch: int = 1) -> Take:
+    return Take(picture(y), np.full(AIR_SAMPLES, level, np.int16), (), Lineage(engine, 1, epoch), fresh)
 
 
 def programme(hold: bool = True) -> Programme:
@@ -50,6 +50,15 @@ def test_live_fades_in_over_eight_frames_and_then_is_untouched() -> None:
     assert levels(on) == sorted(levels(on)) and levels(on)[0] < 50 and levels(on)[-1] == 200
     one = take(201)
     assert made.step(one).frame is one.frame
+
+
+def test_another_engine_fades_in_and_a_cut_of_the_same_one_does_not() -> None:
+    made = programme()
+    on_live(made, 200)
+    assert levels([made.step(take(204, epoch=2))]) == [204], "a cut goes on from the picture on air"
+    over = [made.step(take(100, fresh=True, engine="b")) for _ in range(FADE_FRAMES)]
+    assert levels(over) == sorted(levels(over), reverse=True) and levels(over)[-1] == 100
+    assert max(abs(np.diff([204, *levels(over)]))) <= 20 and {shot.source for shot in over} == {"live"}
 
 
 def test_a_late_segment_repeats_a_picture_and_does_not_fade_to_hold() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import stat
 from pathlib import Path
@@ -88,15 +89,17 @@ def test_the_plan_has_a_child_for_each_part_and_no_key_in_argv(config: Config, s
     plans = children.plan(config, short_dir)
     assert [p.name for p in plans] == [
         "director",
+        "monitor",
         "engine-portrait",
         "playout",
         "pusher-main",
         "pusher-a",
         "pusher-preview",
+        "probe",
         "redis",
     ]
     assert not any(KEY in argument for p in plans for argument in p.command)
-    assert plans[3].spec["url"].endswith(KEY)
+    assert plans[4].spec["url"].endswith(KEY)
     assert [p.stage for p in plans] == sorted(p.stage for p in plans)
 
 
@@ -136,13 +139,13 @@ def test_a_url_in_a_log_line_loses_its_secret(text: str) -> None:
     assert KEY not in event["reason"] and "example.com" in event["reason"]
 
 
-def test_log_lines_are_json_with_an_owner(capsys: pytest.CaptureFixture[str]) -> None:
+def test_log_lines_are_json_with_an_owner(capfd: pytest.CaptureFixture[str]) -> None:
     log.configure("playout")
     structlog.get_logger().info("programme.live", engine="portrait")
-    line = json.loads(capsys.readouterr().err.splitlines()[-1])
+    line = json.loads(capfd.readouterr().err.splitlines()[-1])
     assert line["owner"] == "playout" and line["event"] == "programme.live" and line["level"] == "info"
     structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
+    logging.getLogger().handlers.clear()
 
 
 def test_without_systemd_nobody_is_told() -> None:

@@ -1,10 +1,16 @@
 from __future__ import annotations
 
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
-from broadcaster.children import Plan
+import pytest
+
+from broadcaster import ladder
+from broadcaster.charge import Charge
+from broadcaster.children import CARDS, Plan
+from broadcaster.member import Member
 from broadcaster.roster import Roster
-from broadcaster.watch import TRIAL_S
+from broadcaster.watch import STEADY_S, TRIAL_S, Progress
 
 
 def plan(name: str, understudy: Plan | None = None, **spec: Any) -> Plan:
@@ -18,10 +24,10 @@ def names(roster: Roster) -> list[str]:
 def test_an_understudy_works_beside_a_braked_engine_until_that_is_steady() -> None:
     roster = Roster([plan("engine-neural", plan("engine-portrait")), plan("playout")])
     engine = next(iter(roster))
-    for first in (True, False):
+    for first, wait_s in ((True, TRIAL_S), (False, 2 * TRIAL_S)):
         roster.slow_down(engine, 100.0, first)
         assert names(roster) == ["engine-neural", "playout", "engine-portrait"]
-        assert engine.start_s == 100.0 + TRIAL_S
+        assert engine.start_s == 100.0 + wait_s, "each trial that fails doubles the wait for the next"
     roster.steady(engine, 200.0)
     assert names(roster) == ["engine-neural", "playout"]
 
@@ -51,3 +57,174 @@ def test_another_section_is_taken_up_and_ends_an_old_crash_loop() -> None:
         {p.name: p for p in [plan("pusher-a", url="y"), plan("pusher-b", url="x"), plan("engine-x")]}, [], 1.0
     )
     assert [(charge.start_s, charge.back_off.braked) for charge in roster] == [(1.0, False), (99.0, True), (99.0, True)]
+
+
+# ── tiers ────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Tiers:
+    """A roster of one engine with tiers below it, whose processes only pretend."""
+
+    def __init__(self, *tiers: Plan) -> None:
+        made = None
+        for tier in reversed(tiers):
+            made = Plan(tier.name, "engine", 1, {}, tier.spec, understudy=made, ranks=tier.ranks, place=tier.place)
+        assert made is not None
+        self.roster = Roster([made])
+        self.told: list[str] = []
+
+    def __getitem__(self, name: str) -> Charge:
+        return next(charge for charge in self.roster if charge.plan.name == name)
+
+    def running(self) -> list[str]:
+        return [charge.plan.name for charge in self.roster if charge.is_running]
+
+    def start(self, now_s: float, phase: str = "ready") -> list[str]:
+        """Start what is due."""
+        begun = []
+        for charge in self.roster.due(now_s):
+            charge.members = [cast(Member, SimpleNamespace(rank=0, line=None, facts={}))]
+            charge.progress = Progress(now_s, now_s)
+            charge.drained, charge.settled, charge.kill_s, charge.yields_s, charge.fault = False, False, None, None, ""
+            self.beats(charge.plan.name, now_s, phase)
+            begun.append(charge.plan.name)
+        return begun
+
+    def beats(self, name: str, now_s: float, phase: str = "ready", slow: int = 0) -> None:
+        self[name].progress.beat(now_s, phase, busy=False)
+        self[name].members[0].facts = {"slow": slow}
+
+    def judge(self, now_s: float) -> None:
+        """What the supervisor does at each turn."""
+        for charge in self.roster.slow():
+            self.roster.step_down(charge, ladder.SLOW, now_s)
+        self.roster.hand_over(now_s)
+        for charge in list(self.roster):
+            if charge.is_running and charge.drained:  # it ends in good order
+                charge.members, charge.start_s = [], max(now_s, charge.start_s)
+                if charge.leaves:
+                    self.roster.forget(charge)
+
+    def die(self, name: str, why: str, now_s: float) -> None:
+        self[name].members = []
+        self.roster.step_down(self[name], why, now_s)
+
+
+@pytest.fixture
+def small() -> Tiers:
+    """The same engine at two sizes, and another one."""
+    made = Tiers(
+        Plan("engine-a", "engine", 1, {}, {"name": "a", "drawn": None}),
+        plan("engine-a-small", drawn=[336, 576]),
+        plan("engine-b", e="b"),
+    )
+    assert made.start(0.0) == ["engine-a"]
+    return made
+
+
+@pytest.fixture
+def gang() -> Tiers:
+    """Two ranks, one rank, one rank smaller, and what needs no card."""
+    two = Plan("engine-x", "engine", 1, {}, {"name": "x", "engine": "x"}, ranks=2, place=CARDS)
+    one = Plan("engine-x-1", "engine", 1, {}, {"name": "x-1", "engine": "x"}, place=CARDS)
+    less = Plan("engine-x-1-s", "engine", 1, {}, {"name": "x-1-s", "engine": "x", "drawn": [1, 2]}, place=CARDS)
+    made = Tiers(two, one, less, plan("engine-b", engine="b"))
+    assert made.start(0.0) == ["engine-x"]
+    return made
+
+
+def test_a_slow_engine_works_on_until_the_next_tier_can_speak(small: Tiers) -> None:
+    small.beats("engine-a", 5.0, slow=2)
+    small.judge(5.0)
+    assert small.start(5.0) == [] and not small["engine-a"].lowered, "two slow steps are a hiccup"
+    small.beats("engine-a", 6.0, slow=3)
+    small.judge(6.0)
+    assert small.start(6.0, "loading") == ["engine-a-small"]
+    small.judge(7.0)
+    assert small.running() == ["engine-a", "engine-a-small"], "the next one loads yet"
+    small.beats("engine-a-small", 8.0)
+    small.judge(8.0)
+    assert small.running() == ["engine-a-small"]
+    assert small.roster.tier("a-small", 8.5)["why"] == ladder.SLOW and small.roster.tier("a-small", 8.5)["lowered"]
+
+
+def test_a_slow_step_while_another_engine_loads_is_no_fault(small: Tiers) -> None:
+    small.beats("engine-a", 6.0, slow=3)
+    small.judge(6.0)
+    small.start(6.0)
+    small.judge(7.0)
+    assert small.start(7.0 + TRIAL_S, "warming") == ["engine-a"], "a trial"
+    small.beats("engine-a-small", 8.0 + TRIAL_S, slow=9)
+    small.judge(8.0 + TRIAL_S)
+    assert not small["engine-a-small"].lowered
+    small.beats("engine-a", 9.0 + TRIAL_S)
+    small.judge(8.0 + TRIAL_S)
+    assert small["engine-a-small"].lowered == ladder.SLOW
+
+
+def test_it_climbs_back_when_the_higher_tier_has_worked_for_a_minute(small: Tiers) -> None:
+    small.beats("engine-a", 6.0, slow=3)
+    small.judge(6.0)
+    small.start(6.0)
+    small.judge(6.0)
+    assert small.start(5.0 + TRIAL_S) == [] and small.start(6.0 + TRIAL_S) == ["engine-a"]
+    assert small.running() == ["engine-a", "engine-a-small"]
+    small.roster.steady(small["engine-a"], 6.0 + TRIAL_S + STEADY_S)
+    small.judge(6.0 + TRIAL_S + STEADY_S)
+    assert small.running() == ["engine-a"] and not small["engine-a"].lowered and not small["engine-a"].trials
+    assert not small.roster.tier("a", 200.0)["lowered"]
+
+
+def test_each_trial_that_fails_doubles_the_wait_up_to_an_hour(small: Tiers) -> None:
+    now_s, waits = 0.0, []
+    for _ in range(9):
+        small.die("engine-a", ladder.SLOW, now_s)
+        waits.append(small["engine-a"].start_s - now_s)
+        now_s = small["engine-a"].start_s
+        assert "engine-a" in small.start(now_s)
+    assert waits == [60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
+
+
+def test_a_tier_that_fails_as_well_is_passed_over_while_it_rests(small: Tiers) -> None:
+    small.die("engine-a", ladder.MEMORY, 10.0)
+    assert small.start(10.0) == ["engine-a-small"]
+    small.die("engine-a-small", ladder.MEMORY, 15.0)
+    assert small.start(15.0) == ["engine-b"]
+    assert small.start(10.0 + TRIAL_S) == ["engine-a"], "the highest first"
+    small.die("engine-a", ladder.MEMORY, 11.0 + TRIAL_S)
+    assert small.running() == ["engine-b"] and small["engine-a-small"].start_s == 15.0 + TRIAL_S
+
+
+def test_the_lightest_tier_is_kept_however_slow(small: Tiers) -> None:
+    for name in ("engine-a", "engine-a-small"):
+        small.die(name, ladder.SLOW, 1.0)
+    assert small.start(1.0) == ["engine-b"]
+    small.beats("engine-b", 5.0, slow=99)
+    small.judge(5.0)
+    small.judge(6.0)
+    assert small.running() == ["engine-b"] and not small["engine-b"].lowered and small["engine-b"].yields_s is None
+
+
+@pytest.mark.parametrize(
+    ("why", "below"),
+    [
+        (ladder.MEMORY, "engine-x-1"),
+        (ladder.CARD, "engine-x-1"),
+        (ladder.CRASHES, "engine-x-1"),
+        (ladder.SLOW, "engine-x-1-s"),
+    ],
+)
+def test_fewer_ranks_help_where_a_card_fails_and_not_where_steps_are_slow(gang: Tiers, why: str, below: str) -> None:
+    gang.die("engine-x", why, 1.0)
+    assert gang.start(1.0) == [below, "engine-b"], "and somebody speaks while it loads"
+
+
+def test_a_slow_gang_gives_its_cards_away_when_another_speaks(gang: Tiers) -> None:
+    gang.beats("engine-x", 6.0, slow=3)
+    gang.judge(6.0)
+    assert gang.start(6.0, "loading") == ["engine-b"], "its cards are taken"
+    gang.judge(7.0)
+    assert gang.running() == ["engine-x", "engine-b"]
+    gang.beats("engine-b", 8.0)
+    gang.judge(8.0)
+    assert gang.running() == ["engine-b"] and gang.start(8.0) == ["engine-x-1-s"]

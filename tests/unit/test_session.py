@@ -4,8 +4,9 @@ import pytest
 
 from pipeline.clock import FakeClock
 from pipeline.wire import Headers, Tag
+from streams.destination import Watched
 from streams.flv import AUDIO, SCRIPT, VIDEO
-from streams.session import LEAD_MS, SESSION_MAX_MS, Session
+from streams.session import LEAD_MS, SESSION_MAX_MS, Fate, Session
 
 HEADERS = Headers(b"flv", b"meta", b"avc", b"aac")
 
@@ -15,12 +16,21 @@ class Paper:
 
     def __init__(self) -> None:
         self.got: list[tuple[int, int]] = []
+        self.has_room = True
 
     def open(self, headers: Headers) -> None:
         self.got.append((0, -1))
 
-    def write(self, tag: Tag, ms: int) -> None:
-        self.got.append((tag.kind, ms))
+    def is_ready(self) -> bool:
+        return True
+
+    def write(self, tag: Tag, ms: int) -> bool:
+        if self.has_room:
+            self.got.append((tag.kind, ms))
+        return self.has_room
+
+    def watched(self) -> Watched:
+        return Watched()
 
     def check(self) -> None: ...
 
@@ -65,8 +75,9 @@ def test_media_begins_with_a_key_frame_near_zero(session: Session, paper: Paper)
 
 def test_headers_inside_the_stream_are_left_out(session: Session, paper: Paper) -> None:
     session.write(video(0, key=True))
-    assert not session.write(Tag(VIDEO, 0, True, bytes([VIDEO]) + b"\0" * 10 + b"\x17\x00\0\0\0x"))
-    assert not session.write(Tag(SCRIPT, 0, False, bytes([SCRIPT]) + b"\0" * 10 + b"\x02"))
+    configuration = Tag(VIDEO, 0, True, bytes([VIDEO]) + b"\0" * 10 + b"\x17\x00\0\0\0x")
+    assert session.write(configuration) is Fate.LEFT_OUT
+    assert session.write(Tag(SCRIPT, 0, False, bytes([SCRIPT]) + b"\0" * 10 + b"\x02")) is Fate.LEFT_OUT
     assert len(paper.got) == 2
 
 
@@ -115,3 +126,31 @@ def test_a_connection_ends_before_its_time_stamps_wrap(session: Session) -> None
     session.write(video(SESSION_MAX_MS))
     assert session.too_long
     assert SESSION_MAX_MS < 2**31
+
+
+def test_a_tag_without_room_is_not_sent_and_keeps_its_time(session: Session, paper: Paper, clock: FakeClock) -> None:
+    paper.has_room = False
+    assert session.write(video(1000, key=True)) is Fate.NO_ROOM
+    clock.advance(0.7)
+    paper.has_room = True
+    assert session.write(video(1000, key=True)) is Fate.SENT
+    assert session.write(video(1040)) is Fate.SENT
+    assert paper.got[1:] == [(VIDEO, LEAD_MS), (VIDEO, LEAD_MS + 40)]
+
+
+def test_a_planned_end_comes_after_the_hours_that_were_asked_for(paper: Paper, clock: FakeClock) -> None:
+    session = Session(paper, clock, longest_ms=3_600_000)
+    session.open(HEADERS)
+    session.write(video(0, key=True))
+    session.write(video(3_599_000))
+    assert not session.too_long
+    session.write(video(3_600_000))
+    assert session.too_long
+
+
+def test_time_goes_on_over_the_borders_of_24_and_31_bits(session: Session, paper: Paper) -> None:
+    session.write(video(0, key=True))
+    times = (2**24 - 40, 2**24, 2**24 + 40, 2**31 - 40, 2**31, 2**31 + 40)
+    for ms in times:
+        session.write(video(ms))
+    assert [ms for _, ms in paper.got[2:]] == [LEAD_MS + ms for ms in times]

@@ -82,3 +82,19 @@ def test_what_is_wrong_is_named(fields: dict[str, str | bytes], words: str) -> N
 
 def test_control_characters_inside_a_text_become_spaces() -> None:
     assert parse(STREAM_ID, message(text="a\x00b\x1bc"), split, NOW_S).sentences == ("a b c",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "שלום עולם.",
+        "مرحبا \u202ebackwards\u202c again.",
+        "杯子 ☕️ 十二元。",
+        "👩‍👩‍👧 family 🎉",
+        '<speak><break time="10s"/><audio src="http://x/y"/>Hello</speak> & ]]> more',
+        "a" + "\u0301" * 500,
+        "\ufeffHello",
+    ],
+)
+def test_any_script_emoji_and_markup_are_words_like_others(text: str) -> None:
+    assert parse(STREAM_ID, message(text=text, id="a"), split, NOW_S).sentences

@@ -70,3 +70,14 @@ def test_work_is_counted_from_the_last_time_it_was_begun() -> None:
     for now, phase in ((5, "live"), (20, "live"), (30, "backing-off"), (31, "live")):
         progress.beat(now, phase, busy=False)
     assert progress.worked_s(41) == 10
+
+
+def test_time_in_which_nobody_looked_counts_against_nobody() -> None:
+    progress = Progress(started_s=0.0, beat_s=0.0)
+    progress.beat(10.0, "ready", busy=False)
+    assert progress.overdue_s(16.0, {"ready": 2.5}) > 0
+    progress.forgive(5.9, 16.0)
+    assert progress.overdue_s(16.0, {"ready": 2.5}) < 0
+    progress.forgive(60.0, 16.0)
+    assert progress.beat_s == 16.0  # never in the time to come
+    assert progress.overdue_s(18.6, {"ready": 2.5}) > 0

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 import zmq
 
@@ -11,7 +13,21 @@ from pipeline import link
 from pipeline.errors import WireError
 from pipeline.lifeline import Lifeline, LineClosed
 from pipeline.media import WORD, Mark, Position
-from pipeline.wire import AudioChunk, Beat, Demand, Drain, Spec, SpeechDemand, Tag, decode, decode_any, encode
+from pipeline.wire import (
+    AudioChunk,
+    Beat,
+    Demand,
+    Drain,
+    Headers,
+    PusherHello,
+    Sent,
+    Spec,
+    SpeechDemand,
+    Tag,
+    decode,
+    decode_any,
+    encode,
+)
 
 
 def demand(credit: int = 1) -> Demand:
@@ -29,6 +45,22 @@ def test_a_message_comes_out_as_it_went_in() -> None:
 def test_garbage_is_a_wire_error(data: bytes) -> None:
     with pytest.raises(WireError):
         decode(data, Demand)
+
+
+def test_pushers_and_playouts_of_two_versions_understand_one_another() -> None:
+    """An upgrade leaves the pushers as they are: what they say and hear changes by optional fields only."""
+    needed = {
+        kind.__name__: [one.name for one in msgspec.structs.fields(kind) if one.required]
+        for kind in (PusherHello, Headers, Tag, Sent)
+    }
+    assert needed == {
+        "PusherHello": ["output", "pid"],
+        "Headers": ["flv", "metadata", "video", "audio"],
+        "Tag": ["kind", "ms", "key", "data"],
+        "Sent": ["audio_ms", "state", "connects"],
+    }
+    of_tomorrow = msgspec.msgpack.encode({"type": "Tag", "kind": 9, "ms": 1, "key": True, "data": b"", "more": 1})
+    assert decode(of_tomorrow, Tag) == Tag(9, 1, True, b"")
 
 
 def test_the_wrong_message_is_named() -> None:
@@ -104,3 +136,20 @@ def test_the_vocabulary_of_a_pusher_is_light() -> None:
     code = f"import sys, pipeline.wire, pipeline.lifeline; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda data: data.replace(b"ready", b"\x96eady"),  # no UTF-8
+        lambda data: data.replace(b"\x91\x01", b"\x91" * 100_000 + b"\x01"),  # lists in lists, beyond any stack
+        lambda data: data[:-1],
+        lambda data: b"",
+    ],
+)
+def test_bytes_that_are_no_text_and_no_end_are_wire_errors(spoil: Callable[[bytes], bytes]) -> None:
+    data = spoil(encode(Beat("ready", facts={"a": [1]})))
+    with pytest.raises(WireError):
+        decode_any(data)
+    with pytest.raises(WireError):
+        decode(data, Beat)

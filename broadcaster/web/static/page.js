@@ -419,6 +419,7 @@ function noticeOf(view) {
   if (view.lease === "elsewhere") return "Another broadcaster holds this room; this one waits.";
   if (view.queue !== "up") return "The message queue does not answer: the show goes on, but nothing can be pushed now.";
   if (view.paused) return "Paused: no output is live, so nothing new is begun.";
+  if (view.alarms.length) return view.alarms.map((alarm) => `Alarm ${alarm.name}: ${alarm.text}.`).join(" ");
   return "";
 }
 

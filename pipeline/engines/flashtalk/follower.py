@@ -70,7 +70,7 @@ def decoded(data: bytes) -> Call:
     """EngineError when the bytes are no call of this version."""
     try:
         return _decoder.decode(data)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise EngineError(f"rank 0 sent a call that cannot be read ({len(data)} bytes): {error}") from error
 
 

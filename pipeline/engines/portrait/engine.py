@@ -52,6 +52,7 @@ class PortraitEngine:
             before = after[-1].tobytes()
         return PortraitState(
             digest=avatar.digest,
+            source=avatar.source,
             seed=seed,
             frame=0,
             past=bytes(2 * PAST_SAMPLES),
@@ -69,7 +70,7 @@ class PortraitEngine:
 
     def restore(self, avatar: Avatar, data: bytes) -> PortraitState:
         self._baked(avatar)
-        return restore_state(data, avatar.digest)
+        return restore_state(data, avatar)
 
     def hold(self, avatar: Avatar, seed: int) -> Frames:
         portrait = self._baked(avatar)
@@ -116,6 +117,7 @@ def _made(portrait: Portrait, state: PortraitState, job: Job) -> Made:
         frames,
         PortraitState(
             digest=state.digest,
+            source=state.source,
             seed=state.seed,
             frame=made,
             past=np.concatenate([past, job.audio])[-PAST_SAMPLES:].astype(np.int16).tobytes(),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from pipeline.avatar import Avatar
 from pipeline.errors import EngineError
 from pipeline.media import Mark
 
@@ -14,11 +15,11 @@ VERSION = 1  #: of the saved form
 
 
 class PortraitState(msgspec.Struct, frozen=True):
-    """digest: the avatar's. frame: frames made so far. past: int16 samples before the next hop, 16 kHz.
+    """digest: the avatar's, at its size. source: that of the files it was made of. frame: frames made so far.
 
-    level: reference loudness, rms. voice: slow loudness 0 … 1. lips: gap, width, teeth of the last frame.
-    phonemes: marks that reach into the next hop. before: the last frame on air (I420) that the first
-    ones are dissolved from, b"" once they are done.
+    past: int16 samples before the next hop, 16 kHz. level: reference loudness, rms. voice: slow loudness 0 … 1.
+    lips: gap, width, teeth of the last frame. phonemes: marks that reach into the next hop. before: the last
+    frame on air (I420) that the first ones are dissolved from, b"" once they are done.
     """
 
     digest: str
@@ -31,18 +32,21 @@ class PortraitState(msgspec.Struct, frozen=True):
     phonemes: tuple[Mark, ...] = ()
     before: bytes = b""
     version: int = VERSION
+    source: str = ""
 
 
 def save_state(state: PortraitState) -> bytes:
     return msgspec.msgpack.encode(state)
 
 
-def restore_state(data: bytes, digest: str) -> PortraitState:
-    """EngineError when the bytes are something else, or of another avatar."""
+def restore_state(data: bytes, avatar: Avatar) -> PortraitState:
+    """The pose, also of the same avatar drawn at another size. EngineError for something else, or another avatar."""
     try:
         state = msgspec.msgpack.decode(data, type=PortraitState)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise EngineError(f"not a portrait state ({len(data)} bytes): {error}") from error
-    if state.version != VERSION or state.digest != digest:
+    if state.version == VERSION and avatar.source and state.source == avatar.source and state.digest != avatar.digest:
+        return msgspec.structs.replace(state, digest=avatar.digest, before=b"")  # that picture had the other size
+    if state.version != VERSION or state.digest != avatar.digest:
         raise EngineError("a portrait state of another version or another avatar")
     return state

@@ -1,7 +1,7 @@
 """Runs at the start of every Python process of a lab's room, below the product: enters the lab's engine and voice.
 
-In: $BROADCASTER_LAB, the directory of the files that say what is to fail. The product's modules are changed as they are
-imported; nothing else of the process is.
+In: $BROADCASTER_LAB, the directory of the files that say what is to fail; $BROADCASTER_LAB_HASTE_S. The product's
+modules are changed as they are imported; nothing else of the process is.
 """
 
 from __future__ import annotations
@@ -40,11 +40,24 @@ class _After(importlib.abc.MetaPathFinder):
 
 def _engines(module: ModuleType) -> None:
     module.ENGINES["faulty"] = "tests.lab.engine:FaultyEngine"
+    module.ENGINES["faulty-portrait"] = "tests.lab.engine:FaultyPortrait"
+    module.ENGINES["ranked"] = "tests.rankedpattern:RankedPattern"
+
+
+def _ranks(module: ModuleType) -> None:
+    module.RANKED["ranked"] = "tests.rankedpattern:follow"
 
 
 def _voices(module: ModuleType) -> None:
     module.PROVIDERS["faulty"] = "tests.lab.voice:FaultyVoice"
 
 
+def _haste(module: ModuleType) -> None:
+    """Tiers are tried again, and count as steady, after so many seconds in the place of a minute."""
+    if haste_s := os.environ.get("BROADCASTER_LAB_HASTE_S"):
+        module.TRIAL_S = module.STEADY_S = float(haste_s)
+
+
 if os.environ.get("BROADCASTER_LAB"):
-    sys.meta_path.insert(0, _After({"pipeline.engine": _engines, "tts.synthesizer": _voices}))
+    changes = {"pipeline.engine": _engines, "pipeline.follower": _ranks, "tts.synthesizer": _voices}
+    sys.meta_path.insert(0, _After({**changes, "broadcaster.watch": _haste}))
