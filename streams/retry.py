@@ -5,7 +5,8 @@ never tries more than twice a second, however often the other side hangs up.
 
 What costs the other side nothing is asked each second, so that one that comes back is found at once: a port that
 nobody listens on, a host that does not answer, a server that accepts and stays silent. A server that says no is
-asked about every five seconds in the end.
+asked about every five seconds in the end. Who answered nothing and then says or ends something is being started anew,
+perhaps: the delays begin again.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ class Backoff:
         self._jitter = jitter
         self._tried_ns = 0
         self._live_ns: int | None = None
+        self._step = 0  # of the delays
+        self._kind = ""  # of the last failure
         self.failures = 0  #: since the last healthy time
 
     def tried(self, now_ns: int) -> None:
@@ -39,9 +42,12 @@ class Backoff:
     def failed(self, now_ns: int, kind: str = "") -> int:
         """A try failed or a connection was lost: when to try next. `kind`: that of the OutputError."""
         if self._live_ns is not None and now_ns - self._live_ns >= HEALTHY_NS:
-            self.failures = 0
-        self._live_ns = None
-        delay_s = DELAYS_S[min(self.failures, len(DELAYS_S) - 1)]
+            self.failures = self._step = 0
+        if self._kind in ABSENT_MAX_S and kind not in ABSENT_MAX_S:
+            self._step = 0
+        self._live_ns, self._kind = None, kind
+        delay_s = DELAYS_S[min(self._step, len(DELAYS_S) - 1)]
         delay_s = min(delay_s, ABSENT_MAX_S.get(kind, delay_s))
         self.failures += 1
+        self._step += 1
         return max(now_ns + int(delay_s * (1 + JITTER * self._jitter()) * NS), self._tried_ns + APART_NS)

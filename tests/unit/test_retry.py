@@ -31,6 +31,13 @@ def test_who_does_not_answer_is_asked_each_second_so_that_he_is_found_when_he_is
         assert min(delays) >= 0.55
 
 
+def test_a_silent_server_that_resets_as_it_is_started_anew_is_not_left_alone_for_five_seconds() -> None:
+    backoff = Backoff(lambda: 0.0)
+    delays_s(backoff, 20, "timeout")
+    assert delays_s(backoff, 7, "reset") == [0.55, 0.6, 1.0, 2.0, 3.0, 4.5, 4.5]
+    assert backoff.failures == 27
+
+
 def test_a_connection_that_stood_is_tried_again_at_once() -> None:
     backoff = Backoff(lambda: 0.0)
     backoff.tried(100 * NS)
