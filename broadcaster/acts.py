@@ -24,6 +24,7 @@ from broadcaster.alarms import (
     Alarm,
     Key,
 )
+from broadcaster.names import pusher_name
 from broadcaster.symptoms import LIVE, facts, words_are_due
 from broadcaster.watch import WORKING
 from pipeline.wire import Act
@@ -134,7 +135,7 @@ def _child(remedy: str, alarm: Alarm, status: Mapping[str, Any]) -> str | None:
     children: Mapping[str, Any] = status.get("children", {})
     name = {
         "engine": f"engine-{facts(children, 'playout').get('engine', '')}",
-        "pusher": f"pusher-{alarm.of}",
+        "pusher": pusher_name(alarm.of),
         "child": alarm.of,
     }.get(remedy, remedy)
     child = children.get(name, {})

@@ -14,11 +14,9 @@ from typing import Any
 
 from broadcaster import gpus, ladder, redis_server, tiers
 from broadcaster.config import Config
+from broadcaster.names import PREVIEW, PROBE, pusher_name
 from pipeline.follower import RANKED
 from pipeline.shipped import PRESENTER
-
-PREVIEW = "preview"  # name of the output that the page shows; configurations may not use it
-PROBE = "probe"  # name of the output that is decoded again; nor this one
 
 LOADING_S = 60.0  # imports on a cold disk, pictures, codecs
 ENGINE_LOADING_S = 180.0  # one piece of the weights, or the first step of its kind
@@ -116,10 +114,6 @@ def plan(config: Config, runtime_dir: Path, owner: str = "") -> list[Plan]:
         argv = tuple(redis_server.command(runtime_dir, config.state_dir))
         children.append(Plan("redis", "redis", 4, {}, {}, argv, foreign=True))
     return children
-
-
-def pusher_name(output: str) -> str:
-    return f"pusher-{output}"
 
 
 def redis_url(config: Config, runtime_dir: Path) -> str:
@@ -228,7 +222,7 @@ def _pusher(config: Config, runtime_dir: Path, index: int) -> Plan:
 
 def _preview(runtime_dir: Path) -> Plan:
     spec = {"name": PREVIEW, "url": "preview:", "runtime_dir": str(runtime_dir)}
-    return Plan(f"pusher-{PREVIEW}", "pusher", 3, PUSHER_PHASES, spec)
+    return Plan(pusher_name(PREVIEW), "pusher", 3, PUSHER_PHASES, spec)
 
 
 def _probe(config: Config, runtime_dir: Path) -> Plan:

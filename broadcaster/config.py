@@ -24,6 +24,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from broadcaster import outputs_kept
 from broadcaster.config_alarms import AlarmsSection
 from broadcaster.config_outputs import OutputSection
+from broadcaster.names import PREVIEW, PROBE
 from broadcaster.references import resolved
 from broadcaster.section import Section
 from broadcaster.tiers import RANKS_MAX, STEPS_MAX, TierSection, encodable, faults
@@ -242,9 +243,9 @@ class Config(Section):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"outputs: the name {twice[0]!r} is used twice")
-        if "preview" in names:
+        if PREVIEW in names:
             raise ValueError("outputs: the name 'preview' is that of the page's own picture; choose another")
-        if "probe" in names:
+        if PROBE in names:
             raise ValueError("outputs: the name 'probe' is that of the room's own eye; choose another")
         if self.ack not in ("any", "all", *names):
             raise ValueError(

@@ -12,6 +12,7 @@ import msgspec
 
 from broadcaster.script import Place
 from broadcaster.utterance import Key, Utterance
+from pipeline.wholefile import write_whole
 from pipeline.wire import Report
 
 
@@ -47,11 +48,9 @@ def load(path: Path) -> Continuity:
 
 def save(path: Path, continuity: Continuity) -> None:
     """OSError when the disk refuses."""
-    part = path.with_suffix(".part")
     data = msgspec.json.encode(continuity)
     try:
-        part.write_bytes(data)
+        write_whole(path, data)
     except FileNotFoundError:  # somebody removed the whole directory
         path.parent.mkdir(parents=True)
-        part.write_bytes(data)
-    part.replace(path)
+        write_whole(path, data)

@@ -24,12 +24,14 @@ from broadcaster.feed import Feed
 from broadcaster.inbox import Inbox
 from broadcaster.larder import Larder
 from broadcaster.lease import ELSEWHERE, Lease
+from broadcaster.names import pusher_name
 from broadcaster.rundown import Rundown
 from broadcaster.script import Reading
 from broadcaster.show import Show
 from broadcaster.speech import Studio, Wanted
 from broadcaster.supply import Supply
 from broadcaster.timeline import Speech, Timeline
+from broadcaster.unwritten import Unwritten
 from broadcaster.utterance import Key, Utterance
 from broadcaster.web.overview import overview
 from pipeline.clock import Clock, RealClock
@@ -116,7 +118,7 @@ class Director:
         self._tasks: list[asyncio.Task[None]] = []
         self._told: Mapping[str, Any] = {}  #: by the supervisor
         self._alarms: list[Alarm] = []  #: those that were told of
-        self._disk_refuses = False
+        self._unwritten = Unwritten()
         self.ended = asyncio.Event()
         self.orphaned = False  #: the supervisor is gone
 
@@ -394,15 +396,8 @@ class Director:
             self._save()  # a voice that takes the process with it must leave a trace
 
     def _save(self) -> None:
-        try:
-            known = self._show.continuity(self._supply.number)
-            continuity.save(self._state_file, msgspec.structs.replace(known, token=self._lease.newest))
-        except OSError as error:
-            if not self._disk_refuses:
-                log.error("state.unwritten", reason=str(error))
-            self._disk_refuses = True
-        else:
-            self._disk_refuses = False
+        known = msgspec.structs.replace(self._show.continuity(self._supply.number), token=self._lease.newest)
+        self._unwritten.watch(lambda: continuity.save(self._state_file, known))
 
     def _beat(self) -> None:
         phase = "ready" if self._show.opened else "loading"
@@ -485,4 +480,4 @@ class Director:
 def _is_live(facts: Mapping[str, Any], output: str) -> bool:
     """From what the supervisor knows of an output's pusher."""
     told = facts.get("outputs", {}).get(output, {}).get("state")
-    return "live" in (told, facts.get("children", {}).get(f"pusher-{output}", {}).get("phase"))
+    return "live" in (told, facts.get("children", {}).get(pusher_name(output), {}).get("phase"))

@@ -21,10 +21,12 @@ from broadcaster.alarms import ALARM_CLEARED, ALARM_RAISED, Alarm, Judge, News
 from broadcaster.gpuwatch import Gpus
 from broadcaster.playback import Playbacks
 from broadcaster.symptoms import Found, Ought, symptoms
+from broadcaster.unwritten import Unwritten
 from broadcaster.watches import Disks, Memory
 from broadcaster.webhook import Webhook
 from pipeline.clock import NS, Clock, RealClock
 from pipeline.lifeline import Lifeline
+from pipeline.wholefile import write_whole
 from pipeline.wire import Beat, Drain, Status
 
 TURN_S = 0.25
@@ -91,7 +93,7 @@ class Monitor:
         self._status: dict[str, Any] = {}
         self._fresh = False  # a status came that was not judged yet
         self._beat_s = 0.0
-        self._disk_refuses = False
+        self._unwritten = Unwritten()
         self._drained = False
 
     def open(self) -> None:
@@ -203,16 +205,8 @@ class Monitor:
 
     def _keep(self) -> None:
         tried: list[tuple[str, str, int]] = [(*key, count) for key, count in self._acts.tried.items()]
-        part = self._state_file.with_suffix(".part")
-        try:
-            part.write_bytes(msgspec.json.encode(Kept(self._judge.standing, tried)))
-            part.replace(self._state_file)
-        except OSError as error:
-            if not self._disk_refuses:
-                log.error("state.unwritten", reason=str(error))
-            self._disk_refuses = True
-        else:
-            self._disk_refuses = False
+        kept = msgspec.json.encode(Kept(self._judge.standing, tried))
+        self._unwritten.watch(lambda: write_whole(self._state_file, kept))
 
     def _now(self) -> float:
         return self._clock.now_ns() / NS

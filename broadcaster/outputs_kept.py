@@ -11,7 +11,6 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +18,7 @@ from typing import Any, Literal
 import msgspec
 
 from pipeline.errors import ConfigError
+from pipeline.wholefile import write_whole
 
 FILE = "outputs.json"
 URL_KEYS = ("url", "backup")  # what `url` changes
@@ -64,13 +64,7 @@ def save(state_dir: Path, kept: Mapping[str, Change]) -> None:
     if not kept:
         path.unlink(missing_ok=True)
         return
-    part = path.with_name(f"{FILE}.part")
-    part.unlink(missing_ok=True)
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
-        file.write(msgspec.json.format(msgspec.json.encode(kept, order="sorted")))
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    write_whole(path, msgspec.json.format(msgspec.json.encode(kept, order="sorted")), mode=0o600, durable=True)
 
 
 def laid_over(filed: Sections, kept: Mapping[str, Change], resolve: Callable[[Any], Any]) -> tuple[list[Section], Kept]:

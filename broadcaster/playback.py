@@ -21,6 +21,7 @@ from typing import Any
 import msgspec
 
 from broadcaster.alarms import OFF_AIR_FAR_END
+from broadcaster.names import pusher_name
 from broadcaster.symptoms import LIVE, Found
 
 PROGRAM = (sys.executable, "-m", "streams.farend")
@@ -65,7 +66,7 @@ class Playbacks:
     def turn(self, now_s: float, status: Mapping[str, Any]) -> None:
         children: Mapping[str, Any] = status.get("children", {})
         for name, output in self._outputs.items():
-            if children.get(f"pusher-{name}", {}).get("phase") != LIVE:
+            if children.get(pusher_name(name), {}).get("phase") != LIVE:
                 output.live_since_s = None
             elif output.live_since_s is None:
                 output.live_since_s = now_s

@@ -21,6 +21,7 @@ import structlog
 
 from broadcaster import outputs_kept
 from broadcaster.children import Plan
+from broadcaster.names import pusher_name
 from broadcaster.outputs_kept import Change, Kept
 from pipeline.errors import BroadcasterError, ConfigError
 from pipeline.wire import ChangeOutput
@@ -179,7 +180,7 @@ def change_output(runtime_dir: Path, question: Question, change: ChangeOutput) -
         plans=children.plan(taken, runtime_dir, question.owner),
         in_force=msgspec.structs.replace(old, tree=new.tree, kept=kept),
         notes=_keep(taken.state_dir, kept),
-        only=[*(children.pusher_name(name) for name in sorted(names)), "monitor"],  # which watches their disks
+        only=[*(pusher_name(name) for name in sorted(names)), "monitor"],  # which watches their disks
     )
 
 

@@ -25,6 +25,7 @@ from broadcaster.alarms import (
     VOICES_DOWN,
     Key,
 )
+from broadcaster.names import PREVIEW, pusher_name
 
 FREEZE_SEEN_S = 1.0  # a picture that stands so long is found; the rules add the rest
 BLACK_SEEN_S = 1.0
@@ -32,7 +33,7 @@ SILENCE_SEEN_S = 5.0
 AV_OFFSET_MS = 80.0  # EBU R 37 allows 40 early and 60 late; beyond this people see it
 BITRATE_SHARE = 0.5  # of the constant rate that is asked for
 PROBE_WITHIN_S = 5.0  # an older word of the probe says nothing of now
-PUSHER, PREVIEW = "pusher", "pusher-preview"  # the page's own picture is nobody's destination
+PUSHER = "pusher"
 HELD, LIVE = "held", "live"
 MOVING = ("live", "hold")  # programmes whose picture moves
 AWAY = ("orphaned", "loading")  # phases of a pusher that say nothing of its destination
@@ -52,7 +53,7 @@ def symptoms(status: Facts, ought: Ought) -> Found:
     children: Facts = status.get("children", {})
     found = _picture(status, children, ought)
     for name, child in children.items():
-        if child.get("kind") == PUSHER and name != PREVIEW:
+        if child.get("kind") == PUSHER and name != pusher_name(PREVIEW):  # the page's own is nobody's destination
             output = name.removeprefix(f"{PUSHER}-")
             found[OUTPUT_DOWN, output] = _output(output, child)
         found[CHILD_BRAKED, name] = f"{name} is in a crash loop" if child.get("braked") else ""

@@ -7,7 +7,6 @@ full or torn costs these files alone, never the engine.
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from pipeline.engine import AvatarEngine, MotionState
 from pipeline.enlarge import resized
 from pipeline.errors import EngineError
 from pipeline.media import MediaFormat
+from pipeline.wholefile import write_whole
 
 if TYPE_CHECKING:
     from pipeline.worker import WorkerSpec
@@ -92,17 +92,6 @@ def hold_name(spec: WorkerSpec, avatar: Avatar, media: MediaFormat) -> str:
     drawn_by = f"{spec.engine}-{made_with}" if spec.options else spec.engine
     enlarged = f"-for-{spec.width}x{spec.height}" if spec.drawn else ""
     return f"hold-{drawn_by}-{(avatar.source or avatar.digest)[:16]}-{media.width}x{media.height}{enlarged}.i420"
-
-
-def write_whole(path: Path, data: bytes | memoryview) -> None:
-    """Write so that a reader, or the next process, sees all of it or the file before."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)  # half a loop would take the room that others need
-        raise
 
 
 def _written_ns(path: Path) -> int:

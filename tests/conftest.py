@@ -7,10 +7,18 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two workers on two cores: more threads only wait for one another
+
+
+def lack(why: str) -> NoReturn:
+    """What a test needs is not here: a skip, or a failure when CI is set."""
+    if os.environ.get("CI"):
+        pytest.fail(why)
+    pytest.skip(why)
 
 
 def need(*names: str) -> str:
@@ -18,10 +26,7 @@ def need(*names: str) -> str:
     for name in names:
         if path := shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin:/usr/local/sbin"):
             return path
-    text = f"{' or '.join(names)} is not installed; `make services` installs it"
-    if os.environ.get("CI"):
-        pytest.fail(text)
-    pytest.skip(text)
+    lack(f"{' or '.join(names)} is not installed; `make services` installs it")
 
 
 SLOWEST = ("test_flashtalk_on_air", "test_on_air")  # files of minutes

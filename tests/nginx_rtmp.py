@@ -7,7 +7,6 @@ callback, whose requests `callbacks()` returns (so that a test sees what arrived
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import subprocess
@@ -22,7 +21,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.conftest import need
+from tests.conftest import lack, need
 
 MODULES = (
     "/usr/lib/nginx/modules/ngx_rtmp_module.so",
@@ -136,9 +135,7 @@ def nginx_rtmp() -> Iterator[NginxRtmp]:
     binary = need("nginx")
     module = next((path for path in MODULES if Path(path).exists()), None)
     if module is None:
-        if os.environ.get("CI"):
-            pytest.fail("libnginx-mod-rtmp is not installed; `make services` installs it")
-        pytest.skip("libnginx-mod-rtmp is not installed; `make services` installs it")
+        lack("libnginx-mod-rtmp is not installed; `make services` installs it")
     with tempfile.TemporaryDirectory(prefix="nginx") as name:
         Path(name).chmod(0o755)  # nginx may drop to another user
         server = NginxRtmp(Path(name), binary, module)

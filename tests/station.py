@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import redis
 import yaml
@@ -142,13 +142,20 @@ class Station:
             raise
 
 
+S = TypeVar("S", bound=Station)
+
+
 @contextlib.contextmanager
-def on_air(directory: Path, **config: Any) -> Iterator[Station]:
-    """A station that is live when the block begins, and stopped when it ends."""
-    station = Station(directory, **config)
+def live(station: S) -> Iterator[S]:
+    """The station, live when the block begins, and stopped when it ends."""
     station.start()
     try:
         station.wait_live()
         yield station
     finally:
         station.stop()
+
+
+def on_air(directory: Path, **config: Any) -> contextlib.AbstractContextManager[Station]:
+    """A station of this configuration that is live when the block begins, and stopped when it ends."""
+    return live(Station(directory, **config))

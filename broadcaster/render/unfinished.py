@@ -14,7 +14,6 @@ ConfigError when that cannot be, OutputError when the disk refuses later.
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -24,6 +23,7 @@ import msgspec
 from broadcaster.lockfile import locked
 from broadcaster.render.tape import WHOLE
 from pipeline.errors import BadInput, ConfigError, OutputError
+from pipeline.wholefile import write_whole
 
 REQUEST, LOCK, JOINED = "request.json", "lock", "joined.mp4"
 
@@ -48,7 +48,7 @@ class Unfinished:
         return done
 
     def keep_state(self, index: int, state: bytes) -> None:
-        _write_whole(self._state(index), state)
+        write_whole(self._state(index), state, durable=True)
 
     def state(self, index: int) -> bytes:
         """The engine's state after this group."""
@@ -104,7 +104,7 @@ def held(out: Path, request: Mapping[str, str], restart: bool) -> Iterator[Unfin
 def _agree(path: Path, out: Path, request: Mapping[str, str]) -> None:
     if not path.exists():
         _clear(path.parent)  # without its request, nobody knows what the rest belongs to
-        _write_whole(path, msgspec.json.encode(request))
+        write_whole(path, msgspec.json.encode(request), durable=True)
         return
     try:
         before = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
@@ -127,12 +127,3 @@ def _clear(directory: Path) -> None:
             shutil.rmtree(path)
         elif path.name != LOCK:
             path.unlink()
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    part = path.with_name(f"{path.name}.part")
-    with part.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)

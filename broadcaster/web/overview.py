@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-PREVIEW = "pusher-preview"
+from broadcaster.names import PREVIEW, pusher_name
 
 
 def overview(status: Mapping[str, Any], words: Mapping[str, Any]) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def overview(status: Mapping[str, Any], words: Mapping[str, Any]) -> dict[str, A
         "on_air_s": status.get("on_air_s", 0.0),
         "source": playout.get("source", ""),
         "panic": bool(status.get("panic") or playout.get("panic")),
-        "preview": PREVIEW in children,
+        "preview": pusher_name(PREVIEW) in children,
         "lease": director.get("lease", "ours"),
         "queue": director.get("redis", "down"),
         "paused": bool(director.get("paused")),
@@ -63,7 +63,7 @@ def _alarm(alarm: Mapping[str, Any]) -> dict[str, Any]:
 
 def _output(children: Mapping[str, Any], name: str, facts: Mapping[str, Any]) -> dict[str, Any]:
     """As its pusher said to playout; while that is not on the line, as the supervisor sees it."""
-    child = children.get(f"pusher-{name}", {})
+    child = children.get(pusher_name(name), {})
     connected = facts.get("connected", True)
     return {
         "name": name,

@@ -1,4 +1,7 @@
-"""AMF0, as far as RTMP commands need it: numbers, booleans, text, objects, null. (Adobe AMF 0 specification.)"""
+"""AMF0, as far as RTMP commands need it: numbers, booleans, text, objects, null. (Adobe AMF 0 specification.)
+
+Not streams.amf: what judges the product must not read it by the product's own code.
+"""
 
 from __future__ import annotations
 

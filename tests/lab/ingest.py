@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 
 from streams import flv
 from tests.lab import amf, chunks
+from tests.lab.port import Port
 
 HANDSHAKE_BYTES = 1536
 READ_BYTES = 65536
@@ -89,28 +90,21 @@ class Ingest:
     def __init__(self, directory: Path, port: int = 0, host: str = "127.0.0.1") -> None:
         self.directory = directory
         self.host = host
-        self.port = port
+        self._port = Port(host, port, RECEIVE_BUFFER_BYTES, self._accept)
         self.attempts: list[float] = []
         self.publications: list[Publication] = []
         self.behaviour = Behaviour()
         self.lock = threading.Lock()
-        self._listener: socket.socket | None = None
         self._connections: set[_Connection] = set()
-        self._closing = threading.Event()
         self._most: Counter[str] = Counter()
 
     def __enter__(self) -> Ingest:
         self.directory.mkdir(parents=True, exist_ok=True)
-        self._listen()
-        self._thread = threading.Thread(target=self._serve, name="ingest", daemon=True)
-        self._thread.start()
+        self._port.open()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._closing.set()
-        self._thread.join()
-        if self._listener is not None:
-            self._listener.close()
+        self._port.end()
         for connection in self.connections():
             connection.end("ours")
         for connection in self.connections():
@@ -118,8 +112,11 @@ class Ingest:
 
     def widen(self, receive_buffer_bytes: int) -> None:
         """Let connections to come have so much on the way to us: a long line needs it."""
-        assert self._listener is not None
-        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
+        self._port.widen(receive_buffer_bytes)
+
+    @property
+    def port(self) -> int:
+        return self._port.number
 
     def url(self, key: str = "key", app: str = "live") -> str:
         return f"rtmp://{self.host}:{self.port}/{app}/{key}"
@@ -137,10 +134,10 @@ class Ingest:
         self.behaviour = replace(self.behaviour, **changes)
         if self.behaviour.malformed and self.behaviour.malformed not in MALFORMED:
             raise ValueError(f"malformed: one of {', '.join(MALFORMED)}")
-        if self._listener is not None and not self.behaviour.listening:
-            self._unlisten()
-        elif self._listener is None and self.behaviour.listening:
-            self._listen()
+        if self.behaviour.listening:
+            self._port.open()
+        else:
+            self._port.close()
 
     def reset(self) -> None:
         """RST on every connection."""
@@ -194,34 +191,12 @@ class Ingest:
         with self.lock:
             self._connections.discard(connection)
 
-    def _listen(self) -> None:
-        listener = socket.create_server((self.host, self.port), backlog=64)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
-        listener.setblocking(False)
-        self.port = listener.getsockname()[1]
-        self._listener = listener
-
-    def _unlisten(self) -> None:
-        listener, self._listener = self._listener, None
-        if listener is not None:
-            listener.close()
-
-    def _serve(self) -> None:
-        while not self._closing.is_set():
-            listener = self._listener
-            try:
-                if listener is None or not select.select([listener], [], [], LOOK_S)[0]:
-                    if listener is None:
-                        self._closing.wait(LOOK_S)
-                    continue
-                accepted, _ = listener.accept()
-            except (OSError, ValueError):  # closed meanwhile
-                continue
-            self.attempts.append(time.monotonic())
-            connection = _Connection(self, accepted)
-            with self.lock:
-                self._connections.add(connection)
-            connection.start()
+    def _accept(self, accepted: socket.socket) -> None:
+        self.attempts.append(time.monotonic())
+        connection = _Connection(self, accepted)
+        with self.lock:
+            self._connections.add(connection)
+        connection.start()
 
 
 class _Ended(Exception):

@@ -6,9 +6,7 @@ by a sitecustomize below the product, so that a reload, an upgrade and the comma
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,15 +43,3 @@ class LabStation(Station):
     def order(self, part: str, **faults: Any) -> None:
         """Have engine or voice fail so; nothing = be well."""
         orders.write(self.faults, part, **faults)
-
-
-@contextlib.contextmanager
-def lab_on_air(directory: Path, **config: Any) -> Iterator[LabStation]:
-    """A laboratory room that is live when the block begins, and stopped when it ends."""
-    station = LabStation(directory, **config)
-    station.start()
-    try:
-        station.wait_live()
-        yield station
-    finally:
-        station.stop()

@@ -15,6 +15,8 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tests.lab.port import Port
+
 LOOK_S = 0.01
 READ_BYTES = 16 * 1024
 BUFFER_BYTES = 32 * 1024  # of each side's kernel buffers: more would hide what the link does
@@ -39,25 +41,20 @@ class Toxics:
     def __init__(self, target_port: int, port: int = 0, host: str = "127.0.0.1") -> None:
         self.target = (host, target_port)
         self.host = host
-        self.port = port
+        self._port = Port(host, port, BUFFER_BYTES, self._accept)
         self.connections: list[float] = []  #: CLOCK_MONOTONIC seconds of every connection that came
         self.toxic = Toxic()
         self._resets = 0
         self._closing = threading.Event()
-        self._listener: socket.socket | None = None
         self._threads: list[threading.Thread] = []
 
     def __enter__(self) -> Toxics:
-        self._listen()
-        self._thread = threading.Thread(target=self._serve, name="toxics", daemon=True)
-        self._thread.start()
+        self._port.open()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._closing.set()
-        self._thread.join()
-        if self._listener is not None:
-            self._listener.close()
+        self._port.end()
         for thread in self._threads:
             thread.join(2)
 
@@ -70,37 +67,24 @@ class Toxics:
         closed.
         """
         self.toxic = replace(self.toxic, **toxics)
-        if self.toxic.refusing and self._listener is not None:
-            listener, self._listener = self._listener, None
-            listener.close()
-        elif not self.toxic.refusing and self._listener is None:
-            self._listen()
+        if self.toxic.refusing:
+            self._port.close()
+        else:
+            self._port.open()
+
+    @property
+    def port(self) -> int:
+        return self._port.number
 
     def reset(self) -> None:
         """RST on every connection, to both sides."""
         self._resets += 1
 
-    def _listen(self) -> None:
-        self._listener = socket.create_server((self.host, self.port), backlog=64)
-        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
-        self._listener.setblocking(False)
-        self.port = self._listener.getsockname()[1]
-
-    def _serve(self) -> None:
-        while not self._closing.is_set():
-            listener = self._listener
-            try:
-                if listener is None or not select.select([listener], [], [], LOOK_S)[0]:
-                    if listener is None:
-                        self._closing.wait(LOOK_S)
-                    continue
-                client, _ = listener.accept()
-            except (OSError, ValueError):  # closed meanwhile
-                continue
-            self.connections.append(time.monotonic())
-            thread = threading.Thread(target=self._carry, args=(client,), name="toxics-link", daemon=True)
-            self._threads.append(thread)
-            thread.start()
+    def _accept(self, client: socket.socket) -> None:
+        self.connections.append(time.monotonic())
+        thread = threading.Thread(target=self._carry, args=(client,), name="toxics-link", daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def _carry(self, client: socket.socket) -> None:
         resets = self._resets

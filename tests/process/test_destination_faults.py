@@ -18,6 +18,7 @@ from streams import flv
 from streams.destination import PusherSpec
 from streams.rtmp import RtmpDestination
 from streams.session import Fate, Session
+from tests.conftest import lack
 from tests.lab import netns
 from tests.lab.ingest import MALFORMED, Ingest, Publication
 from tests.lab.pushing import (
@@ -28,6 +29,7 @@ from tests.lab.pushing import (
     longest_sound_gap_ms,
 )
 from tests.pusher_child import pusher, until
+from tests.recording import inspect
 from tests.tagsource import Source, media
 
 OTHERS_GAP_S = 3 * 0.25
@@ -151,6 +153,7 @@ def test_a_line_slower_than_the_stream_loses_pictures_by_whole_groups_and_no_sou
     assert is_monotone(publication)
     assert longest_sound_gap_ms(publication) <= 25
     assert gaps_end_at_keys(publication)
+    assert not inspect(publication.path).decode_errors
     assert pushing.source.outputs.states()["main"].dropped > 20
     assert pushing.others_gap_s(since_s) < OTHERS_GAP_S
     assert not pushing.child.notes("output.lost")
@@ -239,7 +242,7 @@ def test_time_goes_on_over_2_to_the_24_and_2_to_the_31_inside_one_session(tmp_pa
 @pytest.fixture
 def namespaces() -> None:
     if why := netns.refused():
-        pytest.skip(why)
+        lack(why)
 
 
 @pytest.mark.usefixtures("namespaces")

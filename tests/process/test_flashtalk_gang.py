@@ -76,10 +76,11 @@ def worst(one: Frames, other: Frames) -> int:
     return int(np.abs(one.astype(int) - other.astype(int)).max())
 
 
-def test_three_ranks_play_what_one_rank_plays(model: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("world", [pytest.param(2, marks=pytest.mark.long), 3])
+def test_ranks_play_what_one_rank_plays(model: Path, tmp_path: Path, world: int) -> None:
     engine = FlashTalkEngine(model, model.parent / "cache", device="cpu")
     alone: Sequence[Made] = show(engine, model)
-    with Ranks(3) as ranks:
+    with Ranks(world) as ranks:
         together = ranks.run(perform, model, tmp_path / "cache", False)[0]
     assert len(together) == len(alone) == 4
     for (frames, state), one, person in zip(together, alone, people(model) * 2, strict=True):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from benchmarks.figures import Figure
+from tests.conftest import lack
 from tests.lab import host_faults
 from tests.lab.chaos import Lab
 from tests.lab.host import HostStage, hindrance
@@ -20,7 +21,7 @@ Part = Callable[[HostStage, Lab], list[Figure]]
 @pytest.fixture(scope="module")
 def stage() -> Iterator[HostStage]:
     if why := hindrance():
-        pytest.skip(why)
+        lack(why)
     with host_faults.host() as made:
         yield made
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.lab.ingest import MALFORMED, Ingest
-from tests.lab.room import LabStation, lab_on_air
+from tests.lab.room import LabStation
 from tests.lab.toxics import Toxics
 from tests.pusher_child import pusher, until
 from tests.recording import inspect
+from tests.station import live
 from tests.station import until as until_true
 from tests.tagsource import Source
 
@@ -97,7 +98,7 @@ def test_a_link_hangs_slows_cuts_and_delays(ingest: Ingest, short_dir: Path) -> 
 @pytest.mark.long
 def test_engine_and_voice_fail_as_they_are_told(tmp_path: Path) -> None:
     outputs = [{"name": "rec", "url": f"file:{tmp_path}/rec.mp4"}]
-    with lab_on_air(tmp_path, outputs=outputs) as room:
+    with live(LabStation(tmp_path, outputs=outputs)) as room:
         room.client.say("One.", id="one")
         until_true(lambda: room.aired() == ["one"], 30, "it speaks")
         room.order("voice", dead=True)

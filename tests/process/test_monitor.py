@@ -20,9 +20,9 @@ from pipeline.lifeline import Lifeline
 from pipeline.wire import Act, Beat, Drain, Spec, Status
 from tests.alarmdesk import Desk, desk_open
 from tests.lab.ingest import Ingest
-from tests.lab.room import lab_on_air
+from tests.lab.room import LabStation
 from tests.lab.toxics import Toxics
-from tests.station import ROOT, Station, until
+from tests.station import ROOT, Station, live, until
 from tests.unit.test_alarms import HEALTHY
 
 TELL_S = 0.2  # faster than a supervisor, whose statuses come each second
@@ -155,7 +155,7 @@ def test_a_picture_that_stands_and_a_platform_that_shows_nothing_raise_alarms_an
         alarms = {"webhook": desk.url, "playback": {"main": playback}, "every_s": 5, "settle_s": 0}
         room = {"outputs": outputs, "alarms": alarms, "control": {"listen": f"127.0.0.1:{page}"}}
         platform.set(refusing=True)  # its ingest takes all that comes, and nobody sees it
-        with lab_on_air(tmp_path, **room) as station:
+        with live(LabStation(tmp_path, **room)) as station:
             pids = station.pids()
             station.order("engine", still=True, only=[pids["engine-faulty"]])
             until(lambda: desk.named("off_air_far_end"), 60, "the far end is found dark")
