@@ -22,9 +22,9 @@ from pipeline.lifeline import Lifeline, LineClosed
 KINDS = {
     "director": "broadcaster.director:DirectorSpec",
     "engine": "pipeline.worker:WorkerSpec",
-    "monitor": "broadcaster.monitor:MonitorSpec",
+    "monitor": "broadcaster.monitor.monitor:MonitorSpec",
     "playout": "streams.playout:PlayoutSpec",
-    "probe": "streams.probe:ProbeSpec",
+    "probe": "streams.probe.probe:ProbeSpec",
     "pusher": "streams.pusher:PusherSpec",
 }
 """What each kind is told; its `run(spec, lifeline)` stands in the same module."""

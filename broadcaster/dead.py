@@ -1,7 +1,7 @@
 """Dead letters: messages that could not be said, to be looked at, pushed again or removed.
 
 In: entries of a room's `dead` stream. Out: the message that each one was, and a line for a person. Pure; the commands
-are in broadcaster.cli_dead, what they ask of Redis in broadcaster.client.
+are in broadcaster.cli.dead, what they ask of Redis in broadcaster.client.
 """
 
 from __future__ import annotations

@@ -17,13 +17,13 @@ import structlog
 
 from broadcaster import continuity, evergreen, script
 from broadcaster.agenda import Agenda
-from broadcaster.alarms import ALARM_CLEARED, ALARM_RAISED, Alarm, changes, standing_in
 from broadcaster.events import Event, Events
 from broadcaster.evergreen import Evergreen
 from broadcaster.feed import Feed
 from broadcaster.inbox import Inbox
 from broadcaster.larder import Larder
 from broadcaster.lease import ELSEWHERE, Lease
+from broadcaster.monitor.alarms import ALARM_CLEARED, ALARM_RAISED, Alarm, changes, standing_in
 from broadcaster.names import pusher_name
 from broadcaster.rundown import Rundown
 from broadcaster.script import Reading

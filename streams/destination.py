@@ -16,8 +16,8 @@ import msgspec
 from pipeline.wire import Headers, Tag
 
 DESTINATIONS = {
-    "rtmp": "streams.rtmp:RtmpDestination",
-    "rtmps": "streams.rtmp:RtmpDestination",
+    "rtmp": "streams.rtmp.destination:RtmpDestination",
+    "rtmps": "streams.rtmp.destination:RtmpDestination",
     "file": "streams.file:FileDestination",
     "hls": "streams.hls:HlsDestination",
     "preview": "streams.preview:PreviewDestination",

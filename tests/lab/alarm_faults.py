@@ -10,7 +10,7 @@ import time
 from typing import Any
 
 from benchmarks.figures import Figure
-from broadcaster.playback import LOOK_S
+from broadcaster.monitor.playback import LOOK_S
 from tests.lab.chaos import Lab
 from tests.lab.stage import THIRD, Stage
 from tests.lab.toxics import Toxics

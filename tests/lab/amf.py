@@ -1,6 +1,6 @@
 """AMF0, as far as RTMP commands need it: numbers, booleans, text, objects, null. (Adobe AMF 0 specification.)
 
-Not streams.amf: what judges the product must not read it by the product's own code.
+Not streams.rtmp.amf: what judges the product must not read it by the product's own code.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """RTMP messages from chunks and into chunks, for a receiver. (Adobe RTMP 1.0, 5.3.)
 
-In: bytes as they come, in pieces of any size. Out: whole messages. Errors are ValueError. Not streams.chunks:
+In: bytes as they come, in pieces of any size. Out: whole messages. Errors are ValueError. Not streams.rtmp.chunks:
 what judges the product must not read it by the product's own code, or a mistake would be made twice and seen by nobody.
 """
 

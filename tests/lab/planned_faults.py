@@ -12,7 +12,7 @@ from pipeline.clock import RealClock
 from pipeline.wire import Tag
 from streams import flv
 from streams.destination import PusherSpec
-from streams.rtmp import RtmpDestination
+from streams.rtmp.destination import RtmpDestination
 from streams.session import Fate, Session
 from tests.lab.chaos import Lab
 from tests.lab.ingest import Ingest

@@ -16,7 +16,7 @@ from pipeline.clock import RealClock
 from pipeline.wire import Tag
 from streams import flv
 from streams.destination import PusherSpec
-from streams.rtmp import RtmpDestination
+from streams.rtmp.destination import RtmpDestination
 from streams.session import Fate, Session
 from tests.conftest import lack
 from tests.lab import netns

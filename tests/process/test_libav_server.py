@@ -12,7 +12,7 @@ from pipeline.clock import RealClock
 from pipeline.errors import OutputError
 from streams.destination import PusherSpec
 from streams.flv import AUDIO
-from streams.rtmp import RtmpDestination
+from streams.rtmp.destination import RtmpDestination
 from streams.session import Fate, Session
 from tests.nginx_rtmp import free_port
 from tests.tagsource import media

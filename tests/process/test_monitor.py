@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from broadcaster.monitor import FLUSH_S
+from broadcaster.monitor.monitor import FLUSH_S
 from pipeline.lifeline import Lifeline
 from pipeline.wire import Act, Beat, Drain, Spec, Status
 from tests.alarmdesk import Desk, desk_open

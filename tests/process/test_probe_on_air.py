@@ -22,7 +22,7 @@ import pytest
 from pipeline.wire import Beat
 from streams.hls import PLAYLIST
 from streams.preview import SOCKET_NAME
-from streams.probe import NAME
+from streams.probe.probe import NAME
 from tests.nginx_rtmp import NginxRtmp, nginx  # noqa: F401
 from tests.pusher_child import ROOT, PusherChild, pusher, until
 from tests.station import on_air
@@ -124,7 +124,7 @@ def test_a_room_is_seen_as_it_is_and_outlives_its_probe(short_dir: Path) -> None
 
 def played(url: str, limit_s: float = 15.0) -> dict[str, Any]:
     """What `python -m streams.farend` says; it never repeats the URL."""
-    command = [sys.executable, "-m", "streams.farend", str(limit_s)]
+    command = [sys.executable, "-m", "streams.probe.farend", str(limit_s)]
     done = subprocess.run(
         command, input=f"{url}\n", capture_output=True, text=True, timeout=limit_s + 5, cwd=ROOT, check=True
     )

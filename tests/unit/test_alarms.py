@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from broadcaster.acts import APART_S, NEXT_S, PATIENCE_MAX_S, PATIENCE_S, REARM_S, REMEDIES, Acts
-from broadcaster.alarms import RULES, Alarm, Judge, changes
-from broadcaster.symptoms import Found, Ought, symptoms
+from broadcaster.monitor.acts import APART_S, NEXT_S, PATIENCE_MAX_S, PATIENCE_S, REARM_S, REMEDIES, Acts
+from broadcaster.monitor.alarms import RULES, Alarm, Judge, changes
+from broadcaster.monitor.symptoms import Found, Ought, symptoms
 
 RUNBOOK = Path(__file__).parents[2] / "docs" / "runbook.md"
 KBPS = 3128.0

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 from typer.testing import CliRunner
 
-from broadcaster.cli_dead import commands
+from broadcaster.cli.dead import commands
 from broadcaster.dead import Letter
 from pipeline.errors import ConfigError, MessageError
 

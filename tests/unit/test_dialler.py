@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.clock import RealClock
 from pipeline.errors import OutputError
-from streams.dialler import Dialler
+from streams.rtmp.dialler import Dialler
 
 
 def dialled(dialler: Dialler, within_s: float = 5.0) -> socket.socket:

@@ -10,8 +10,8 @@ from pipeline.clock import RealClock
 from pipeline.errors import OutputError
 from pipeline.wire import Headers
 from streams.destination import PusherSpec
-from streams.login import Login, answer
-from streams.rtmp import RtmpDestination
+from streams.rtmp.destination import RtmpDestination
+from streams.rtmp.login import Login, answer
 from tests.lab import amf, chunks
 
 ANNA = Login("anna", "w0rd/9f")

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from broadcaster import cli, download
+from broadcaster import download
+from broadcaster.cli import app as cli
 from pipeline.errors import ConfigError
 from pipeline.modeldir import opened
 from tests.hub import Hub, hub
@@ -226,7 +227,7 @@ def test_convert_makes_a_file_that_check_calls_whole(model: Path, capsys: pytest
 
 
 def test_without_torch_the_commands_name_what_to_install(model: Path) -> None:
-    code = "import sys; sys.modules['torch'] = None; from broadcaster.cli import main; main()"
+    code = "import sys; sys.modules['torch'] = None; from broadcaster.cli.app import main; main()"
     for words in (("check", model), ("convert", model, "-o", model.parent / "run.safetensors")):
         done = subprocess.run(
             [sys.executable, "-c", code, "models", *map(str, words)], capture_output=True, text=True, cwd=ROOT

@@ -15,7 +15,7 @@ from pipeline.clock import RealClock
 from pipeline.errors import OutputError
 from pipeline.wire import Headers
 from streams.destination import PusherSpec
-from streams.rtmp import RtmpDestination
+from streams.rtmp.destination import RtmpDestination
 from tests.lab import chunks
 
 HEADERS = Headers(b"", b"", b"", b"")

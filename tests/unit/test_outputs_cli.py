@@ -10,7 +10,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
-from broadcaster.cli import app
+from broadcaster.cli.app import app
 from broadcaster.config import load
 from broadcaster.lockfile import locked
 from pipeline.errors import BroadcasterError

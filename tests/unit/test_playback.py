@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from broadcaster import playback
-from broadcaster.playback import LOOK_S, Playbacks
+from broadcaster.monitor import playback
+from broadcaster.monitor.playback import LOOK_S, Playbacks
 from tests.station import until
 
 EVERY_S, SETTLE_S = 20.0, 60.0

@@ -17,14 +17,14 @@ from pipeline.media import AIR_SAMPLES, FPS
 from pipeline.shipped import PRESENTER
 from pipeline.wire import Headers, Tag
 from streams.encoder import GOP_FRAMES, EncoderSettings
-from streams.labelmark import Burnt, LabelFinder
-from streams.labelprint import Request, burnt
 from streams.mux import Mux
 from streams.notice import notice
 from streams.overlay import Overlay
-from streams.probe import NAME, Viewer, programme_cells
+from streams.probe.labelmark import Burnt, LabelFinder
+from streams.probe.labelprint import Request, burnt
+from streams.probe.probe import NAME, Viewer, programme_cells
+from streams.probe.vitals import BLIND_MS, Vitals
 from streams.slate import slate
-from streams.vitals import BLIND_MS, Vitals
 
 WIDTH, HEIGHT = 224, 384
 SIZE = (WIDTH, HEIGHT)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from pipeline.errors import OutputError, WireError
-from streams import amf, chunks
-from streams.publish import HELLO_BYTES, Publisher, Target, secrets_of, target
+from streams.rtmp import amf, chunks
+from streams.rtmp.publish import HELLO_BYTES, Publisher, Target, secrets_of, target
 from tests.lab import amf as their_amf
 from tests.lab import chunks as their_chunks
 

@@ -17,7 +17,7 @@ MAY_ASK = {
     "broadcaster/director.py": "stamps of events; what is shown on the page",
     "broadcaster/show.py": "ttl_s and at are Unix times",
     "broadcaster/inbox.py": "ttl_s counts from a stream id, which is a Unix time",
-    "broadcaster/monitor.py": "stamps of alarms, for people",
+    "broadcaster/monitor/monitor.py": "stamps of alarms, for people",
     "broadcaster/outputs_kept.py": "when an output was changed, for people",
     "streams/chronicle.py": "stamps of reports, for people; how far a playout that begins is ahead of the last one",
     "streams/file.py": "names and ages of recordings",

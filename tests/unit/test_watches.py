@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from broadcaster import gpuwatch
-from broadcaster.gpuwatch import Gpus, KernelLog
-from broadcaster.growth import WARM_UP_S, WINDOW_MIN_S, Growth
-from broadcaster.watches import Disks, Memory, private_mb
+from broadcaster.monitor import gpuwatch
+from broadcaster.monitor.gpuwatch import Gpus, KernelLog
+from broadcaster.monitor.growth import WARM_UP_S, WINDOW_MIN_S, Growth
+from broadcaster.monitor.watches import Disks, Memory, private_mb
 from tests.station import until
 
 HOUR_S = 3600.0

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from broadcaster import webhook
-from broadcaster.webhook import WAITING_MAX, Webhook
+from broadcaster.monitor import webhook
+from broadcaster.monitor.webhook import WAITING_MAX, Webhook
 from tests.alarmdesk import Desk, desk_open
 from tests.station import until
 

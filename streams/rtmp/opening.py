@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from pipeline.clock import NS, Clock
 from pipeline.errors import OutputError
-from streams.connection import Connection, Plain, Secure
-from streams.dialler import STEP_S, Dialler
-from streams.login import answer
-from streams.publish import Publisher, Target
-from streams.tcpwatch import TcpWatch
+from streams.rtmp.connection import Connection, Plain, Secure
+from streams.rtmp.dialler import STEP_S, Dialler
+from streams.rtmp.login import answer
+from streams.rtmp.publish import Publisher, Target
+from streams.rtmp.tcpwatch import TcpWatch
 
 if TYPE_CHECKING:
     import ssl

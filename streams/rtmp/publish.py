@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from pipeline.errors import OutputError, WireError
-from streams import amf, chunks
-from streams.chunks import Message, chunked
-from streams.login import Login
+from streams.rtmp import amf, chunks
+from streams.rtmp.chunks import Message, chunked
+from streams.rtmp.login import Login
 
 VERSION = b"\x03"
 HELLO_BYTES = 1536
@@ -76,7 +76,7 @@ class Publisher:
     """`begin`, then `feed` with whatever comes, for as long as the connection stands."""
 
     def __init__(self, to: Target, asks_only: bool = False, proof: str = "") -> None:
-        """asks_only: it is told whether the server would have us, and publishes nothing. proof: of streams.login."""
+        """asks_only: it is told whether the server would have us, and publishes nothing. proof: of login.py."""
         self._to = to
         self._asks_only = asks_only
         self._proof = proof

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from broadcaster import cli_dead, cli_models, cli_offline, cli_outputs, cli_systemd
+from broadcaster.cli import dead, models, offline, outputs, systemd
 from pipeline.errors import BroadcasterError, ConfigError
 
 if TYPE_CHECKING:
@@ -20,12 +20,12 @@ UsageError: Any = typer.BadParameter.__base__  # what typer raises for all that 
 app = typer.Typer(help="Keep a live channel on air with a talking avatar.", no_args_is_help=True, add_completion=False)
 config_app = typer.Typer(help="Look at a configuration.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
-app.add_typer(cli_offline.avatar_app, name="avatar")
-app.command()(cli_offline.render)
-app.add_typer(cli_dead.commands(lambda config, room, redis: _client(config, room, redis)), name="dead")
-app.add_typer(cli_systemd.app, name="systemd")
-app.add_typer(cli_outputs.app, name="outputs")
-app.add_typer(cli_models.app, name="models")
+app.add_typer(offline.avatar_app, name="avatar")
+app.command()(offline.render)
+app.add_typer(dead.commands(lambda config, room, redis: _client(config, room, redis)), name="dead")
+app.add_typer(systemd.app, name="systemd")
+app.add_typer(outputs.app, name="outputs")
+app.add_typer(models.app, name="models")
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="The room's configuration file.")]
 RoomOption = Annotated[str | None, typer.Option("--room", help="The room's name, with --redis.")]
@@ -270,7 +270,3 @@ def main() -> None:
         sys.exit(130)
     except KeyboardInterrupt:
         sys.exit(130)
-
-
-if __name__ == "__main__":
-    main()

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from broadcaster.alarms import DISK_LOW, MEMORY_GROWING
-from broadcaster.growth import EVERY_S, Growth
-from broadcaster.symptoms import Found
+from broadcaster.monitor.alarms import DISK_LOW, MEMORY_GROWING
+from broadcaster.monitor.growth import EVERY_S, Growth
+from broadcaster.monitor.symptoms import Found
 
 GB = 10**9
 MB = 10**6

@@ -17,12 +17,12 @@ from pipeline.clock import NS, Clock, RealClock
 from pipeline.errors import OutputError
 from pipeline.wire import Headers, Tag
 from streams import flv
-from streams.connection import Connection, trust
 from streams.destination import Note, PusherSpec, Watched
-from streams.dialler import Dialler
-from streams.opening import SAID_MAX_BYTES, Opening
-from streams.publish import Publisher, target
-from streams.tcpwatch import TcpWatch
+from streams.rtmp.connection import Connection, trust
+from streams.rtmp.dialler import Dialler
+from streams.rtmp.opening import SAID_MAX_BYTES, Opening
+from streams.rtmp.publish import Publisher, target
+from streams.rtmp.tcpwatch import TcpWatch
 
 if TYPE_CHECKING:
     import ssl

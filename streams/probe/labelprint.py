@@ -12,8 +12,8 @@ import msgspec
 import numpy as np
 
 from pipeline.arrays import Frame
-from streams.labelmark import Burnt, LabelMark
 from streams.overlay import Overlay
+from streams.probe.labelmark import Burnt, LabelMark
 from streams.subtitles import PAGE_LINES
 
 BLACK_Y, WHITE_Y, GREY = 16, 235, 128

@@ -1,7 +1,7 @@
 """The probe: decodes what the pushers get, and says what a viewer would see. A small process of its own.
 
 In: its section down the lifeline; headers and tags from playout's socket, as a pusher that nobody counts. Out: beats
-with figures (streams.vitals) and whether the label shows. It judges nothing and touches nothing: who kills it takes
+with figures (vitals.py) and whether the label shows. It judges nothing and touches nothing: who kills it takes
 only these figures away.
 
 It decodes all sound, and looks at two pictures of each group, which is one a second. No picture of ours can be left out
@@ -25,10 +25,10 @@ from pipeline.errors import BroadcasterError
 from pipeline.lifeline import Lifeline
 from pipeline.wire import Beat, Drain, Headers, Tag
 from streams import flv
-from streams.decoder import Decoder, Eye, Undecodable
-from streams.labelmark import Burnt, LabelFinder
+from streams.probe.decoder import Decoder, Eye, Undecodable
+from streams.probe.labelmark import Burnt, LabelFinder
+from streams.probe.vitals import Vitals
 from streams.tagfeed import TagFeed
-from streams.vitals import Vitals
 
 NAME = "probe"  #: of the output that playout knows it by
 NICE = 10  # the air goes first
@@ -202,7 +202,7 @@ def _printed(spec: ProbeSpec) -> Burnt:
     request = {"width": spec.width, "height": spec.height, "text": spec.label_text, "corner": spec.label_corner}
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "streams.labelprint"],
+            [sys.executable, "-m", "streams.probe.labelprint"],
             input=msgspec.json.encode(request),
             capture_output=True,
             timeout=PRINT_WITHIN_S,

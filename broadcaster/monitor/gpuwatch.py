@@ -14,10 +14,10 @@ import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 
-from broadcaster.alarms import GPU_FAULT, GPU_MEMORY_GROWING, GPU_THROTTLED
 from broadcaster.gpus import VISIBLE
-from broadcaster.growth import Growth
-from broadcaster.symptoms import Found
+from broadcaster.monitor.alarms import GPU_FAULT, GPU_MEMORY_GROWING, GPU_THROTTLED
+from broadcaster.monitor.growth import Growth
+from broadcaster.monitor.symptoms import Found
 
 EVERY_S = 15.0
 ANSWER_S = 10.0  # the driver starts within five

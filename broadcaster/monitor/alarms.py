@@ -47,8 +47,8 @@ class Rule:
     clear_s: float
 
 
-# What a probe or a beat tells has lasted a while already when it is found (broadcaster/symptoms.py): both together are
-# the time after which viewers have seen it.
+# What a probe or a beat tells has lasted a while already when it is found (symptoms.py): both together are the time
+# after which viewers have seen it.
 RULES: Mapping[str, Rule] = {
     FROZEN: Rule(9.0, 3.0),  # found after 1 s: 10 s of a picture that stands
     BLACK: Rule(2.0, 3.0),  # found after 1 s
@@ -57,7 +57,7 @@ RULES: Mapping[str, Rule] = {
     BITRATE_LOW: Rule(15.0, 15.0),  # a constant rate may swing for the second that its buffer holds, no longer
     LABEL_MISSING: Rule(3.0, 3.0),  # three looks: one may fall into a cross-fade
     OUTPUT_DOWN: Rule(60.0, 5.0),  # platforms hold a key busy for most of a minute
-    OFF_AIR_FAR_END: Rule(0.0, 0.0),  # it takes two looks in a row (broadcaster/playback.py)
+    OFF_AIR_FAR_END: Rule(0.0, 0.0),  # it takes two looks in a row (broadcaster/monitor/playback.py)
     MEMORY_GROWING: Rule(0.0, 0.0),  # hours went into it
     GPU_MEMORY_GROWING: Rule(0.0, 0.0),
     GPU_THROTTLED: Rule(30.0, 60.0),

@@ -17,7 +17,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from pipeline.errors import BroadcasterError
 from pipeline.wire import Headers, Tag
 from streams import flv
-from streams.labelmark import LabelMark
+from streams.probe.labelmark import LabelMark
 
 CELL_PX = 8  # side of what a coarse picture shows as one value: noise averages out, a mouth does not
 SIDE_MIN_CELLS = 16

@@ -16,14 +16,14 @@ from typing import Any
 import msgspec
 import structlog
 
-from broadcaster.acts import Acts
-from broadcaster.alarms import ALARM_CLEARED, ALARM_RAISED, Alarm, Judge, News
-from broadcaster.gpuwatch import Gpus
-from broadcaster.playback import Playbacks
-from broadcaster.symptoms import Found, Ought, symptoms
+from broadcaster.monitor.acts import Acts
+from broadcaster.monitor.alarms import ALARM_CLEARED, ALARM_RAISED, Alarm, Judge, News
+from broadcaster.monitor.gpuwatch import Gpus
+from broadcaster.monitor.playback import Playbacks
+from broadcaster.monitor.symptoms import Found, Ought, symptoms
+from broadcaster.monitor.watches import Disks, Memory
+from broadcaster.monitor.webhook import Webhook
 from broadcaster.unwritten import Unwritten
-from broadcaster.watches import Disks, Memory
-from broadcaster.webhook import Webhook
 from pipeline.clock import NS, Clock, RealClock
 from pipeline.lifeline import Lifeline
 from pipeline.wholefile import write_whole

@@ -1,7 +1,7 @@
 """What the room's own status says is wrong, alarm by alarm.
 
 In: the status that the supervisor sends each second, and what the room ought to be. Out: findings for the judge
-(broadcaster/alarms.py). Pure. What stands still or is dark on purpose (the slate, a panic, an output that another
+(alarms.py). Pure. What stands still or is dark on purpose (the slate, a panic, an output that another
 machine pushes) is no finding.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from broadcaster.alarms import (
+from broadcaster.monitor.alarms import (
     AV_OFFSET,
     BITRATE_LOW,
     BLACK,

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from broadcaster.alarms import (
+from broadcaster.monitor.alarms import (
     AV_OFFSET,
     BLACK,
     FROZEN,
@@ -24,8 +24,8 @@ from broadcaster.alarms import (
     Alarm,
     Key,
 )
+from broadcaster.monitor.symptoms import LIVE, facts, words_are_due
 from broadcaster.names import pusher_name
-from broadcaster.symptoms import LIVE, facts, words_are_due
 from broadcaster.watch import WORKING
 from pipeline.wire import Act
 

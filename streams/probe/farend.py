@@ -21,8 +21,8 @@ from typing import Any
 import av
 import msgspec
 
-from streams.decoder import Eye, loudness
-from streams.vitals import Vitals
+from streams.probe.decoder import Eye, loudness
+from streams.probe.vitals import Vitals
 
 LIMIT_S = 20.0  # two segments of the longest usual HLS
 GRACE_S = 2.0
@@ -41,7 +41,7 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
 
     why not: address | connect | rejected | timeout | stalled | ended | no_pictures | undecodable | failed.
     frames: decoded. took_s: of wall time. advanced_s: of media, after what had waited was read. newest_ms: media time
-    of the newest packet. The rest: streams.vitals, at the end of what was watched.
+    of the newest packet. The rest: streams.probe.vitals, at the end of what was watched.
     """
 
     plays: bool

@@ -1,7 +1,7 @@
 """Whether the platforms still show what they are sent: their playback is looked at, as a viewer would.
 
 In: the playback URLs of outputs, and which outputs are live. Out: findings for the judge. Each look is a process of its
-own (streams/farend.py), which gets the URL on its standard input; nothing here waits for it.
+own (streams/probe/farend.py), which gets the URL on its standard input; nothing here waits for it.
 
 An output that is not live is not looked at, and what is seen soon after it went live does not count against it, for
 platforms take their time. It is off the air after two looks in a row that did not find it.
@@ -20,11 +20,11 @@ from typing import Any
 
 import msgspec
 
-from broadcaster.alarms import OFF_AIR_FAR_END
+from broadcaster.monitor.alarms import OFF_AIR_FAR_END
+from broadcaster.monitor.symptoms import LIVE, Found
 from broadcaster.names import pusher_name
-from broadcaster.symptoms import LIVE, Found
 
-PROGRAM = (sys.executable, "-m", "streams.farend")
+PROGRAM = (sys.executable, "-m", "streams.probe.farend")
 LOOK_S = 15.0  # two segments of the longest usual HLS; two looks and the pause between them fit into a minute
 GRACE_S = 5.0  # for a look to end by itself, its start included
 AGAIN_S = 2.0  # after a look that found nothing
@@ -33,7 +33,7 @@ ANSWER_MAX_BYTES = 4096
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What a look found (streams.farend.Finding)."""
+    """What a look found (streams.probe.farend.Finding)."""
 
     plays: bool
     why: str = ""

@@ -1,0 +1,3 @@
+from broadcaster.cli.app import main
+
+main()
