@@ -1,7 +1,7 @@
 """The report journal: what viewers really heard, in order, for as long as it may be asked for.
 
-Playout appends, the director follows; both know only the directory. One line of JSON a report, in
-files named by the first sequence number they hold. Nothing is synced to disk on the clock thread: a
+Playout appends, the director follows; both know only the directory. One line of JSON a report, in files named by the
+first sequence number they hold; a new life goes on in the last one. Nothing is synced to disk on the clock thread: a
 killed process loses nothing that was written, and a power cut loses what was on air with it.
 """
 
@@ -38,7 +38,8 @@ class Journal:
         self.seq = int(files[-1].stem) - 1 if files else 0  # an empty last file still holds the number
         for report in JournalReader(self.directory, after_seq=self.seq).read():
             self.seq, self.last = report.seq, report
-        self._start_file()
+        if not (files and self._go_on_in(files[-1])):
+            self._start_file()
 
     def append(self, report: Report) -> Report:
         """Write the report under the next number; OSError when the disk refuses."""
@@ -54,6 +55,24 @@ class Journal:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+    def _go_on_in(self, path: Path) -> bool:
+        """Whether there is room in the last file: many short lives do not push out what is remembered."""
+        try:
+            file = path.open("r+b", buffering=0)
+        except OSError:
+            return False
+        size = file.seek(0, os.SEEK_END)
+        try:
+            if size > FILE_MAX_BYTES:
+                raise OSError("it is full")
+            if size and os.pread(file.fileno(), 1, size - 1) != b"\n":
+                _write_line(file, b"\n")
+        except OSError:
+            file.close()
+            return False
+        self._file = file
+        return True
 
     def _start_file(self) -> None:
         """The one before stays open when the disk has no room for another."""

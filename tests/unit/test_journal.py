@@ -64,6 +64,19 @@ def test_a_restart_without_reports_keeps_the_number(tmp_path: Path) -> None:
     assert last.append(report()).seq == 1
 
 
+def test_a_playout_that_dies_again_and_again_does_not_shorten_what_is_remembered(tmp_path: Path) -> None:
+    follower = JournalReader(tmp_path)
+    for life in range(50):
+        journal = Journal(tmp_path)
+        journal.open()
+        journal.append(report(utterance=str(life)))
+        journal.close()
+        path = sorted(tmp_path.glob("*.jsonl"))[-1]
+        path.write_bytes(path.read_bytes() + b'{"type":"Report","seq":')  # torn by its death
+    assert [r.utterance for r in JournalReader(tmp_path).read()] == [str(life) for life in range(50)]
+    assert [r.seq for r in follower.read()] == list(range(1, 51))
+
+
 def test_a_follower_crosses_files_and_starts_after_what_it_knows(tmp_path: Path) -> None:
     journal_module.FILE_MAX_BYTES, kept = 400, journal_module.FILE_MAX_BYTES
     try:
