@@ -211,7 +211,7 @@ class Changes:
             {charge.plan.name: _seen(charge) for charge in self._roster if not charge.leaves},
             aired.get("source"),
             frozenset(name for name, one in outputs.items() if one.get("connected") and one.get("state") == "live"),
-            quiet=bool(director and heard.get("paused") and not director.progress.busy),
+            quiet=bool(heard.get("paused") and not heard.get("out")),
             panic=self._room.panicked(),
         )
 

@@ -401,7 +401,8 @@ class Director:
 
     def _beat(self) -> None:
         phase = "ready" if self._show.opened else "loading"
-        self._lifeline.beat("draining" if self._show.draining else phase, busy=bool(self._show.out), **self._facts())
+        # never busy: words that are out are no step of ours, and a long talk would stretch the deadline to minutes
+        self._lifeline.beat("draining" if self._show.draining else phase, **self._facts())
 
     # ── small things ─────────────────────────────────────────────────────────────────────────────
 
@@ -409,6 +410,7 @@ class Director:
         return {
             "waiting": self._show.waiting(),
             "on_air": self._show.on_air(),
+            "out": len(self._show.out),
             "due": self._show.is_due(),
             "said": self._show.said,
             "redis": "up" if self._inbox.up else "down",

@@ -49,6 +49,7 @@ ROWS = {
     "card": "tests.lab.engine_faults:card",
     "ladder": "tests.lab.engine_faults:ladder",
     "director": "tests.lab.process_faults:director",
+    "director_stopped": "tests.lab.process_faults:director_stopped",
     "playout": "tests.lab.process_faults:playout",
     "stopped": "tests.lab.process_faults:stopped",
     "redis": "tests.lab.word_faults:redis_outages",

@@ -61,6 +61,32 @@ def director(lab: Lab) -> list[Figure]:
         ]
 
 
+def director_stopped(lab: Lab) -> list[Figure]:
+    """SIGSTOP for good in the middle of words, after a long talk."""
+    with on_stage(script=None) as stage:
+        stage.say("before", SENTENCES * lab.times(3, 1))
+        stage.wait_aired()
+        before = stage.pids()["director"]
+        stage.say("after", SENTENCES * 2)
+        until(lambda: stage.station.facts("playout").get("speaking"), 20, "words are on air")
+        time.sleep(1.0)
+        at_s = stage.kill("director", signal.SIGSTOP)
+        until(lambda: stage.pids().get("director", before) != before, 60, "another director")
+        found_s = time.monotonic()
+        stage.wait_aired()
+        account = stage.account()
+        again = [came_s for came_s, rms in stage.sound() if rms > VOICED_RMS and came_s > found_s]
+        return [
+            lab.most("director stopped after a long talk: found", found_s - at_s, 5.0),
+            lab.most("  next words after that", again[0] - found_s, 2.0),
+            lab.exactly(
+                f"  of {len(account.heard)} sentences: lost, repeated, out of order",
+                (account.lost, account.repeated, account.disordered),
+                (0, 0, 0),
+            ),
+        ]
+
+
 def playout(lab: Lab) -> list[Figure]:
     """kill −9, fifty times, as the healthy receivers see it."""
     gaps_s: list[float] = []

@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ import structlog
 
 from benchmarks.figures import Figure, machine
 from pipeline.errors import RedisDown
+from pipeline.wire import Report
 from tests.account import Account
 from tests.avsync import av_offset_ms
 from tests.lab import page, plots, schedule
@@ -38,6 +40,7 @@ SLOPE_MB_H = 1.0
 AV_MS = 20.0
 SAMPLE_S = 5.0
 WARM_SHARE, WARM_MAX_S = 1 / 6, 600.0  # of the soak, before memory is judged
+MUTE_S = 30.0  # a voice that hangs, a director found, and the time-outs of both; the script never ends
 PLOTTED_GAP_S = 0.1
 AGAIN_S = 0.2  # between tries to push while the queue is away
 BACK_S = 20.0  # of the recording that is searched for flash and beep at once
@@ -58,6 +61,7 @@ class Outcome:
     after: dict[str, Count]
     skipped: int
     av_offset_ms: float | None
+    mute_s: float  #: longest, between two sentences that were heard
     account: Account
     figures: list[Figure] = field(default_factory=list)
 
@@ -96,6 +100,7 @@ def run(seconds: float, faults: list[schedule.Fault], words: list[schedule.Words
             after,
             stage.skipped(),
             _av_offset_ms(stage),
+            _mute_s(stage.reports()),
             stage.account(),
         )
 
@@ -123,6 +128,10 @@ def judged(outcome: Outcome) -> list[Figure]:
             f"≤ {AV_MS:g} ms",
             offset is not None and abs(offset) <= AV_MS,
         )
+    )
+    mute_s = outcome.mute_s
+    figures.append(
+        Figure("longest wait between two sentences heard", f"{mute_s:.1f} s", f"≤ {MUTE_S:g} s", mute_s <= MUTE_S)
     )
     account = outcome.account
     words = (account.lost, account.repeated, account.disordered)
@@ -192,6 +201,12 @@ def _av_offset_ms(stage: Stage) -> float | None:
         if until_s <= BACK_S:
             break
     return None
+
+
+def _mute_s(reports: Sequence[Report]) -> float:
+    """The longest time in which no sentence was heard to its end."""
+    heard_s = [report.wall_s for report in reports if report.what == "sentence_aired"]
+    return max((after - before for before, after in pairwise(heard_s)), default=float("inf"))
 
 
 def keep(out: Path, head: str, seed: int, outcome: Outcome) -> Path:

@@ -16,7 +16,9 @@ from typing import Any
 import pytest
 import redis
 
+from broadcaster.children import DIRECTOR_PHASES
 from broadcaster.client import Client
+from broadcaster.watch import Progress
 from tests.conftest import need
 from tests.process.director_floor import Floor, RedisServer, free_port
 
@@ -81,6 +83,19 @@ def test_words_pushed_to_redis_are_heard_acknowledged_and_told(open_floor: Open,
     assert int(begun["sample"]) == int(begun["frame"]) * 1920
     assert 0 <= int(begun["waited_ms"]) < 2_000
     assert [mark.text for mark in floor.marks if mark.kind == "word"] == ["Hello", "How"]
+
+
+def test_a_director_that_talked_for_long_is_found_stopped_as_soon_as_one_that_did_not(open_floor: Open) -> None:
+    floor = started(open_floor())
+    for name in ("first", "second"):
+        floor.say("And so it goes on and on. " * 8, id=name)
+        floor.until(lambda name=name: floor.heard.count((name, 7)) == 1 and floor.beats[-1].facts["out"] == 0)
+    progress = Progress(0.0, 0.0)
+    for number, beat in enumerate(floor.beats):
+        progress.beat(10.0 * number, beat.phase, beat.busy)  # a room whose air takes its time
+        if beat.phase == "ready":
+            assert progress.deadline_s(DIRECTOR_PHASES) == DIRECTOR_PHASES["ready"]
+    assert max(beat.facts["out"] for beat in floor.beats if "out" in beat.facts) > 0
 
 
 def test_words_pushed_before_the_first_start_are_heard(open_floor: Open) -> None:
