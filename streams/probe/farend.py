@@ -1,6 +1,6 @@
 """The far end: plays a destination's playback URL for some seconds, as a viewer would, and says whether it does play.
 
-Started as `python -m streams.farend [LIMIT_S]`, a process that ends by itself. In: the URL (rtmp, rtmps, http, https:
+Started as `python -m streams.probe.farend [LIMIT_S]`, which ends by itself. In: the URL (rtmp, rtmps, http, https:
 HLS, HTTP-FLV), a line on standard input, for it may hold a token. Out: one line of JSON on standard output (`Finding`),
 also when nothing was to be had. It never prints the URL, and is over after LIMIT_S + 2 s whatever the other side does.
 

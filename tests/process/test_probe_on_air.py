@@ -123,7 +123,7 @@ def test_a_room_is_seen_as_it_is_and_outlives_its_probe(short_dir: Path) -> None
 
 
 def played(url: str, limit_s: float = 15.0) -> dict[str, Any]:
-    """What `python -m streams.farend` says; it never repeats the URL."""
+    """What `python -m streams.probe.farend` says; it never repeats the URL."""
     command = [sys.executable, "-m", "streams.probe.farend", str(limit_s)]
     done = subprocess.run(
         command, input=f"{url}\n", capture_output=True, text=True, timeout=limit_s + 5, cwd=ROOT, check=True
