@@ -111,9 +111,12 @@ def test_append_insert_and_now_take_their_order(open_floor: Open, short_dir: Pat
     script.write_text("# A\n\nScript sentence number one is long enough. Script sentence two. Script sentence three.\n")
     floor = started(open_floor(script_file=str(script)))
     floor.until(lambda: floor.open == ("script:0:0", 0))
+    floor.playing = False  # the air waits until all have come
     floor.say("Appended one. Appended two.", id="a")
     floor.say("Reply.", id="r", lane="reply")
     floor.say("Inserted.", id="i", lane="reply", mode="insert")
+    floor.until(lambda: len(floor.events("utterance.accepted")) == 3)
+    floor.playing = True
     floor.until(lambda: ("script:0:0", 2) in floor.heard)
     order = ["script:0:0/0", "i/0", "a/0", "a/1", "r/0", "script:0:0/1", "script:0:0/2"]
     assert [f"{name}/{index}" for name, index in floor.heard[:7]] == order
