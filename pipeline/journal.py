@@ -59,13 +59,13 @@ class Journal:
     def _go_on_in(self, path: Path) -> bool:
         """Whether there is room in the last file: many short lives do not push out what is remembered."""
         try:
+            if path.stat().st_size > FILE_MAX_BYTES:
+                return False
             file = path.open("r+b", buffering=0)
         except OSError:
             return False
         size = file.seek(0, os.SEEK_END)
         try:
-            if size > FILE_MAX_BYTES:
-                raise OSError("it is full")
             if size and os.pread(file.fileno(), 1, size - 1) != b"\n":
                 _write_line(file, b"\n")
         except OSError:

@@ -79,7 +79,7 @@ def baked_hold(spec: WorkerSpec, engine: AvatarEngine, avatar: Avatar) -> str:
         log.info("hold.baking", path=str(path))
         path.parent.mkdir(parents=True, exist_ok=True)
         loop = resized(engine.hold(avatar, spec.seed), spec.width, spec.height)
-        write_whole(path, np.ascontiguousarray(loop).data)
+        write_whole(path, np.ascontiguousarray(loop).data, shared=True)
     except OSError as error:
         log.warning("hold.unkept", reason=str(error))
         return ""

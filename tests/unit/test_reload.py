@@ -185,7 +185,7 @@ def test_the_output_that_counts_as_aired_cannot_be_taken_away(room: Room) -> Non
 
 def test_a_change_that_the_disk_refuses_is_made_and_said_to_be_lost_at_the_next_start(room: Room) -> None:
     (room.directory / "var").mkdir()
-    (room.directory / "var" / outputs_kept.FILE).mkdir()
+    (room.directory / "var" / f"{outputs_kept.FILE}.part").mkdir()
     found = room.change("url", "main", url="rtmp://h/live/new")
     assert found.applied == ["outputs.main.url"] and "the next start knows nothing of it" in found.lines()[1]
 
