@@ -8,7 +8,7 @@ import time
 
 import structlog
 
-from benchmarks import air, encode, intake, on_air, page, panic, portrait, render, voice, words
+from benchmarks import air, encode, intake, on_air, page, panic, portrait, render, takeover, voice, words
 from benchmarks.figures import machine, show
 
 MEASURES = {
@@ -27,6 +27,7 @@ MEASURES = {
     "director": words.director,
     "planned": words.planned,
     "script": words.script,
+    "takeover": takeover.run,
     "minutes": on_air.minutes,
 }
 

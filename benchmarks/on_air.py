@@ -47,11 +47,11 @@ def time_to_air() -> list[Figure]:
     took_s: list[float] = []
     with watched() as (station, _, viewer):
         for index in range(TRIES):
-            until(lambda: _is_quiet(viewer), 30, "the room is quiet")
+            until(lambda: is_quiet(viewer), 30, "the room is quiet")
             time.sleep(0.037 * index % 0.2)  # not always at the same place of a hop
             pushed_s = time.monotonic()
             station.client.say("Hello there.", mode="now", id=f"try-{index}")
-            took_s.append(_first_voice(viewer, pushed_s) - pushed_s)
+            took_s.append(first_voice(viewer, pushed_s) - pushed_s)
     p50, p95 = percentile(took_s, 0.5), percentile(took_s, 0.95)
     return [
         Figure("time-to-air at a player of nginx-rtmp, p50", f"{p50:.2f} s of {TRIES}", "≤ 0.7 s", p50 <= 0.7),
@@ -91,7 +91,7 @@ def kills() -> list[Figure]:
         back_s, skipped, again = [], 0, 0
         for index in range(KILLS):
             station.client.say(LONG_TEXT * 2, id=f"engine-{index}", mode="now")
-            _first_voice(viewer, time.monotonic())
+            first_voice(viewer, time.monotonic())
             time.sleep(1.0)
             station.kill("engine-portrait")
             killed_s = time.monotonic()
@@ -167,12 +167,12 @@ def minutes() -> list[Figure]:
     ]
 
 
-def _is_quiet(viewer: Listener) -> bool:
+def is_quiet(viewer: Listener) -> bool:
     newest = viewer.packets()[-1].at_s
     return newest - time.monotonic() > -1 and viewer.voiced_after(newest - QUIET_S) is None
 
 
-def _first_voice(viewer: Listener, since_s: float) -> float:
+def first_voice(viewer: Listener, since_s: float) -> float:
     """When the first packet with a voice came."""
     until(lambda: viewer.voiced_after(since_s), 10, "a voice")
     heard = viewer.voiced_after(since_s)
@@ -186,7 +186,7 @@ def _voice_again(station: Station, viewer: Listener, before: int) -> float:
     What was buffered is still heard meanwhile, pauses and all, so silence alone tells nothing.
     """
     until(lambda: _said_again(station) > before, 20, "the sentence is given out again")
-    return _first_voice(viewer, time.monotonic() + FADE_S)
+    return first_voice(viewer, time.monotonic() + FADE_S)
 
 
 def _said_again(station: Station) -> int:

@@ -10,10 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from broadcaster.events import ACCEPTED, AIRED, DEAD_LETTERED, DUPLICATE, EXPIRED, INTERRUPTED, STARTED, Event
+from broadcaster.events import ACCEPTED, AIRED, DEAD_LETTERED, DUPLICATE, EXPIRED, INTERRUPTED, SKIPPED, STARTED, Event
 from broadcaster.utterance import LANES, Key, Utterance
 from pipeline.media import AIR_HZ
 from pipeline.wire import Report
+from tts.markup import plain
 
 LINES_KEPT = 30  # pushed lines, newest first on the page
 NEXT_SHOWN = 8  # utterances to come; how many wait beyond them is told as a number
@@ -24,12 +25,13 @@ STATES = {
     STARTED: "on air",
     INTERRUPTED: "waits again",
     AIRED: "aired",
+    SKIPPED: "skipped",
     EXPIRED: "expired",
     DEAD_LETTERED: "refused",
     DUPLICATE: "refused",
 }
 REASONS = {EXPIRED: "its time ran out before it could begin", DUPLICATE: "this id was said before"}
-OVER = ("aired", "expired", "refused")
+OVER = ("aired", "skipped", "expired", "refused")
 
 
 @dataclass(slots=True)
@@ -130,7 +132,7 @@ class Agenda:
             shown[utterance.id] = {
                 "id": utterance.id,
                 "lane": utterance.lane_name,
-                "text": _clipped(" ".join(utterance.sentences[sentence:])),
+                "text": _clipped(" ".join(map(plain, utterance.sentences[sentence:]))),
                 "rest": sentence > 0,
             }
         return list(shown.values())
@@ -140,7 +142,7 @@ class Agenda:
     def _note(self, utterance: Utterance, state: str) -> _Line | None:
         if not utterance.stream_id:
             return None  # the script's, or another of our own: nobody pushed it
-        text = " ".join(utterance.sentences)
+        text = " ".join(map(plain, utterance.sentences))
         return self._keep(_Line(utterance.id, utterance.lane_name, utterance.mode, _clipped(text), state))
 
     def _note_event(self, event: Event, state: str) -> _Line | None:
@@ -152,7 +154,7 @@ class Agenda:
             for name in ("text", "lane", "mode")
         }
         lane = fields["lane"] if fields["lane"] in LANES else event.lane
-        return self._keep(_Line(event.id, lane, fields["mode"][:20], _clipped(fields["text"]), state))
+        return self._keep(_Line(event.id, lane, fields["mode"][:20], _clipped(plain(fields["text"])), state))
 
     def _keep(self, line: _Line) -> _Line:
         self._lines[line.id] = line
@@ -164,7 +166,7 @@ class Agenda:
 
 def _sentence(utterance: Utterance, index: int, began_s: float | None) -> _Sentence:
     sentences = utterance.sentences
-    text = sentences[index] if index < len(sentences) else ""
+    text = plain(sentences[index]) if index < len(sentences) else ""
     return _Sentence((utterance.id, index), text, utterance.lane_name, len(sentences), began_s)
 
 

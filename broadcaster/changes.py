@@ -16,7 +16,7 @@ import structlog
 
 from broadcaster.charge import Charge
 from broadcaster.children import RETARGETED, TOLD, Plan
-from broadcaster.outputs_kept import Change
+from broadcaster.handmade import Change
 from broadcaster.reader import Reloader
 from broadcaster.reload import Outcome
 from broadcaster.roster import Roster

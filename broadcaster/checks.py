@@ -10,15 +10,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from broadcaster import redis_server, script, tiers
+from broadcaster import redis_server, tiers
 from broadcaster.config import Config
 from broadcaster.disk import writable
+from broadcaster.schedule.jobs import job_of, verify
+from broadcaster.script.load import load as load_script
 from pipeline.avatar import load_avatar
 from pipeline.clock import RealClock
 from pipeline.engine import load_engine
 from pipeline.errors import AvatarError, BadInput, ConfigError, ScriptError, SpeechError
 from pipeline.follower import CACHE, RANKED
+from tts import sherpa_model
 from tts.fallback import make_chain
+from tts.prosody import read_diction
 from tts.synthesizer import Voice
 
 OFFLINE = "espeak"  # the provider that can be tried without a network
@@ -33,6 +37,7 @@ def check(config: Config, source: str) -> list[str]:
         _queue,
         _script,
         _evergreen,
+        _schedule,
         _state,
         _outputs,
         _alarms,
@@ -80,6 +85,15 @@ def _options(config: Config) -> dict[str, Any]:
 def _voice(config: Config) -> list[str]:
     if OFFLINE in config.voice.chain:
         asyncio.run(_try_voice(config))
+    if "sherpa" in config.voice.chain and config.voice.sherpa:
+        try:
+            sherpa_model.described(config.voice.sherpa.model_dir)
+        except BadInput as error:
+            raise ConfigError(f"voice.sherpa.model_dir: {error}") from error
+    try:
+        read_diction(config.voice.languages, config.voice.pronunciations)
+    except BadInput as error:
+        raise ConfigError(f"voice.pronunciations: {error}") from error
     return [f"voice: {config.voice.name} by {', then '.join(config.voice.chain)}"]
 
 
@@ -87,7 +101,7 @@ async def _try_voice(config: Config) -> None:
     """Have the offline provider say a word: it knows by itself which voices there are."""
     chain = make_chain([OFFLINE], config.voice.timeout_s, RealClock())
     try:
-        async for _ in chain.speak("One.", Voice(config.voice.name, config.voice.rate)):
+        async for _ in chain.speak("One.", Voice(config.voice.name, config.voice.rate, config.voice.pitch)):
             pass
     except SpeechError as error:
         raise ConfigError(f"voice.name: {error}") from error
@@ -113,10 +127,22 @@ def _read(section: str, path: Path | None) -> list[str]:
     if path is None:
         return []
     try:
-        found = script.load(path)
+        found = load_script(path)
     except ScriptError as error:
         raise ConfigError(f"{section}.file: {error}") from error
-    return [f"{section}: {path}, {len(found.paragraphs)} utterances"]
+    return [f"{section}: {path}, {sum(1 for _ in found.lines())} utterances"]
+
+
+def _schedule(config: Config) -> list[str]:
+    """Times and zones can be understood, programmes can be read."""
+    lines = []
+    for section in config.schedule:
+        job = job_of(section.model_dump(mode="json"), config.timezone or "")
+        verify(job)
+        if job.script:
+            _read(f"schedule.{job.name}", section.script)
+        lines.append(f"schedule: {job.name}: {job.what()}, {job.when()}")
+    return lines
 
 
 def _state(config: Config) -> list[str]:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from broadcaster import gpus, ladder, redis_server, tiers
 from broadcaster.config import Config
 from broadcaster.names import PREVIEW, PROBE, pusher_name
@@ -126,16 +128,26 @@ def _director(config: Config, runtime_dir: Path, owner: str) -> Plan:
         "room": config.room,
         "runtime_dir": str(runtime_dir),
         "state_dir": str(config.state_dir),
+        "timezone": config.timezone or "",
         "redis_url": redis_url(config, runtime_dir),
         "voice_chain": list(config.voice.chain),
         "voice_name": config.voice.name,
         "voice_rate": config.voice.rate,
+        "voice_pitch": config.voice.pitch,
+        "voice_languages": dict(config.voice.languages),
+        "voice_pronunciations": str(config.voice.pronunciations) if config.voice.pronunciations else "",
         "voice_timeout_s": config.voice.timeout_s,
         "voice_cache_mb": config.voice.cache_mb,
+        "voice_settings": msgspec.to_builtins(config.voice.settings()),
         "evergreen_file": str(config.evergreen.file) if config.evergreen else "",
         "evergreen_after_s": config.evergreen.after_s if config.evergreen else 0.0,
         "script_file": str(config.script.file) if config.script else "",
         "script_loop": config.script.loop if config.script else True,
+        "label_text": config.label.text,
+        "evidence_keep_days": config.evidence.keep_days,
+        "evidence_max_mb": config.evidence.max_mb,
+        "rewrite": config.script.rewrite.spec() if config.script and config.script.rewrite else None,
+        "schedule": [job.model_dump(mode="json", exclude_none=True) for job in config.schedule],
         "control_host": config.control.host,
         "control_port": config.control.port,
         "control_token": config.control.token.get_secret_value() if config.control.token else "",

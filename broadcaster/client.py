@@ -27,7 +27,7 @@ PUSH_AGAIN = """
 if redis.call('XDEL', KEYS[1], ARGV[1]) == 0 then return false end
 return redis.call('XADD', KEYS[2], '*', unpack(ARGV, 2))
 """
-FINAL_EVENTS = ("utterance.aired", "utterance.expired", "utterance.dead_lettered", "utterance.duplicate")
+FINAL_EVENTS = tuple(f"utterance.{end}" for end in ("aired", "skipped", "expired", "dead_lettered", "duplicate"))
 
 
 class Client:

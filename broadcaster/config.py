@@ -17,13 +17,19 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 
 from broadcaster import outputs_kept
 from broadcaster.config_alarms import AlarmsSection
+from broadcaster.config_evidence import EvidenceSection
 from broadcaster.config_outputs import OutputSection
+from broadcaster.config_rewrite import RewriteSection
+from broadcaster.config_schedule import JOBS_MAX, JobSection
+from broadcaster.config_voice import HttpSection, SherpaSection, VoiceSection
+from broadcaster.handmade import Kept, laid_over
 from broadcaster.names import PREVIEW, PROBE
 from broadcaster.references import resolved
 from broadcaster.section import Section
@@ -32,7 +38,6 @@ from broadcaster.wording import worded
 from pipeline.engine import ENGINES
 from pipeline.errors import ConfigError
 from pipeline.follower import RANKED
-from tts.synthesizer import PROVIDERS
 
 ROOM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 TOKEN_MIN_CHARS = 16
@@ -96,27 +101,10 @@ class AvatarSection(Section):
         }
 
 
-class VoiceSection(Section):
-    chain: tuple[str, ...] = ("espeak",)
-    name: str = "en"
-    rate: float = Field(default=1.0, ge=0.5, le=2.0)
-    timeout_s: float = Field(default=8.0, gt=0, le=60)
-    cache_mb: int = Field(default=512, ge=0, le=1_000_000)
-
-    @field_validator("chain")
-    @classmethod
-    def _known(cls, chain: tuple[str, ...]) -> tuple[str, ...]:
-        if not chain:
-            raise ValueError("name at least one provider, as [espeak]")
-        for name in chain:
-            if name not in PROVIDERS:
-                raise ValueError(f"unknown provider {name!r}; choose from {', '.join(PROVIDERS)}")
-        return chain
-
-
 class ScriptSection(Section):
     file: Path
     loop: bool = True
+    rewrite: RewriteSection | None = None
 
 
 class EvergreenSection(Section):
@@ -190,18 +178,21 @@ class ControlSection(Section):
 class Config(Section):
     room: Annotated[str, Field(min_length=1)]
     state_dir: Path = Field(default_factory=lambda: _default_state_dir())
+    timezone: str | None = None
     redis: SecretStr | None = None
     avatar: AvatarSection = AvatarSection()
     voice: VoiceSection = VoiceSection()
     script: ScriptSection | None = None
     evergreen: EvergreenSection | None = None
     label: LabelSection = LabelSection()
+    schedule: tuple[JobSection, ...] = Field(default=(), max_length=JOBS_MAX)
     outputs: tuple[OutputSection, ...] = ()
     ack: str = "any"
     when_no_output: Literal["go_on", "pause"] = "go_on"
     encoder: EncoderSection = EncoderSection()
     control: ControlSection = ControlSection()
     alarms: AlarmsSection = AlarmsSection()
+    evidence: EvidenceSection = EvidenceSection()
     preview: bool = True
     probe: bool = True
 
@@ -211,6 +202,16 @@ class Config(Section):
         if not ROOM.fullmatch(room):
             raise ValueError(f"{room!r}: up to 64 letters, digits, '-' and '_', beginning with a letter or digit")
         return room
+
+    @field_validator("timezone")
+    @classmethod
+    def _place(cls, name: str | None) -> str | None:
+        try:
+            if name is not None:
+                ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("no time zone has this name; write it as Europe/Berlin or Asia/Shanghai") from None
+        return name
 
     @field_validator("redis")
     @classmethod
@@ -236,6 +237,14 @@ class Config(Section):
         if not avatar.weights.exists():
             raise ValueError(f"avatar.weights: {avatar.weights} is not there")
         return self
+
+    @field_validator("schedule")
+    @classmethod
+    def _schedule(cls, jobs: tuple[JobSection, ...]) -> tuple[JobSection, ...]:
+        names = [job.name for job in jobs]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"the name {twice[0]!r} is used twice")
+        return jobs
 
     @model_validator(mode="after")
     def _outputs(self) -> Config:
@@ -272,8 +281,8 @@ class Loaded:
 
     config: Config
     filed: list[dict[str, Any]]
-    kept: outputs_kept.Kept
-    void: outputs_kept.Kept
+    kept: Kept
+    void: Kept
     unfit: str = ""
 
 
@@ -282,7 +291,7 @@ def load(path: Path) -> Config:
     return load_whole(path).config
 
 
-def load_whole(path: Path, kept: outputs_kept.Kept | None = None) -> Loaded:
+def load_whole(path: Path, kept: Kept | None = None) -> Loaded:
     """The same with what is known of it. kept: these changes, not those on the disk.
 
     Changes that do not fit are left out and told of: a room must be able to go on air without them.
@@ -294,7 +303,7 @@ def load_whole(path: Path, kept: outputs_kept.Kept | None = None) -> Loaded:
     try:
         if kept is None:
             kept = outputs_kept.load(Path(str(tree.get("state_dir") or _default_state_dir())))
-        outputs, standing = outputs_kept.laid_over(filed, kept, lambda given: resolved(given, outputs_kept.FILE))
+        outputs, standing = laid_over(filed, kept, lambda given: resolved(given, outputs_kept.FILE))
         if not standing:
             outputs = listed
         config = validated(tree if outputs is None else tree | {"outputs": outputs}, source)
@@ -334,6 +343,11 @@ def checked_output(tree: dict[str, Any], source: str) -> OutputSection:
     return _checked(OutputSection, tree, source)
 
 
+def checked_job(tree: dict[str, Any], source: str) -> JobSection:
+    """The same for one job of the schedule."""
+    return _checked(JobSection, tree, source)
+
+
 def _checked(model: type[S], tree: dict[str, Any], source: str) -> S:
     try:
         return model.model_validate(tree)
@@ -366,7 +380,7 @@ def _keys_at(location: tuple[int | str, ...], root: type[Section]) -> list[str]:
     model: Any = root
     for part in location:
         if isinstance(part, str):
-            model = SECTIONS.get(part, TierSection)  # the one section that lies in another
+            model = SECTIONS.get(part) or INNER[part]
     return list(model.model_fields)
 
 
@@ -376,8 +390,16 @@ SECTIONS: dict[str, type[Section]] = {
     "script": ScriptSection,
     "evergreen": EvergreenSection,
     "label": LabelSection,
+    "schedule": JobSection,
     "outputs": OutputSection,
     "encoder": EncoderSection,
     "control": ControlSection,
     "alarms": AlarmsSection,
+    "evidence": EvidenceSection,
 }
+INNER: dict[str, type[Section]] = {
+    "tiers": TierSection,
+    "http": HttpSection,
+    "sherpa": SherpaSection,
+    "rewrite": RewriteSection,
+}  # lie in others

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from broadcaster.script import Place
+from broadcaster.script.place import Place
 from broadcaster.utterance import Key, Utterance
 from pipeline.wholefile import write_whole
 from pipeline.wire import Report
@@ -19,15 +19,19 @@ from pipeline.wire import Report
 class Continuity(msgspec.Struct, frozen=True):
     """out, on_air: sentences given away, and utterances that are begun, so that the one on air goes on without Redis.
 
+    began_s: when viewers heard the first of `out` begin, Unix seconds, 0 = they have not.
     heard: sentences heard of utterances that are not done. finished: utterances that were aired, but whose
     acknowledgement Redis has not confirmed. seen, seen_s: newest report whose effects are in here, and its time, by
     which another journal with the same numbers is told. place: of the first paragraph that is not begun. timeline:
     the newest cut. trying: starts of a director that ended while this sentence was being synthesised. token: of the
-    lease that was held.
+    lease that was held. paused: by an operator. skipped: ids of which no more may be said. talking: the person's talk
+    that was on air, which ends with its director. before_talk: so many of `out` were given away before it. programmes:
+    places in those of the schedule, by run. variables: of scripts, as they were told from outside.
     """
 
     out: list[Key] = []
     on_air: list[Utterance] = []
+    began_s: float = 0.0
     heard: dict[str, int] = {}
     finished: list[Report] = []
     seen: int = 0
@@ -36,6 +40,12 @@ class Continuity(msgspec.Struct, frozen=True):
     place: Place = Place()
     trying: dict[str, int] = {}
     token: int = 0
+    paused: bool = False
+    skipped: list[str] = []
+    talking: str = ""
+    before_talk: int = 0
+    programmes: dict[str, Place] = {}
+    variables: dict[str, str] = {}
 
 
 def load(path: Path) -> Continuity:

@@ -24,10 +24,10 @@ from typing import Any
 
 import typer
 
-from broadcaster import script
 from broadcaster.client import Client
 from broadcaster.config import load
 from broadcaster.room import redis_of
+from broadcaster.script.load import load as load_script
 from pipeline.errors import BroadcasterError, RedisDown
 from pipeline.shipped import CONFIGS
 
@@ -112,8 +112,8 @@ class Demo:
         self._url = f"rtmp://127.0.0.1:{port}/live/demo"
         self._config_path = CONFIGS / "demo.yaml"
         self._config = load(self._config_path)
-        paragraphs = script.load(CONFIGS / "scripts" / "demo.md").paragraphs
-        self._texts = {str(index): paragraph.text for index, paragraph in enumerate(paragraphs)}
+        lines = load_script(CONFIGS / "scripts" / "demo.md").lines()
+        self._texts = {str(index): line.text for index, (_, line) in enumerate(lines)}
         self._texts |= {_answer_id(viewer): text for viewer, text in ANSWERS}
 
     def _start(self, log: Any, *arguments: str) -> subprocess.Popen[bytes]:

@@ -15,32 +15,43 @@ from typing import Any
 import msgspec
 import structlog
 
-from broadcaster import continuity, evergreen, script
+from broadcaster import continuity, evergreen
 from broadcaster.agenda import Agenda
+from broadcaster.desk import Desk
+from broadcaster.director_spec import DirectorSpec
 from broadcaster.events import Event, Events
 from broadcaster.evergreen import Evergreen
+from broadcaster.evidence import SYNC_S, Evidence
 from broadcaster.feed import Feed
+from broadcaster.given import given_of
 from broadcaster.inbox import Inbox
 from broadcaster.larder import Larder
 from broadcaster.lease import ELSEWHERE, Lease
+from broadcaster.manuscript import Manuscript
+from broadcaster.microphone import Microphone
 from broadcaster.monitor.alarms import ALARM_CLEARED, ALARM_RAISED, Alarm, changes, standing_in
 from broadcaster.names import pusher_name
 from broadcaster.rundown import Rundown
-from broadcaster.script import Reading
+from broadcaster.saidlog import Keep
+from broadcaster.schedule.library import Library
+from broadcaster.schedule.planner import Planner
+from broadcaster.script.load import load as load_script
+from broadcaster.script.place import Place
+from broadcaster.script.reading import Reading
 from broadcaster.show import Show
 from broadcaster.speech import Studio, Wanted
 from broadcaster.supply import Supply
 from broadcaster.timeline import Speech, Timeline
 from broadcaster.unwritten import Unwritten
-from broadcaster.utterance import Key, Utterance
-from broadcaster.web.overview import overview
+from broadcaster.utterance import PERSON_PREFIX, Key, Utterance
 from pipeline.clock import Clock, RealClock
-from pipeline.errors import RedisDown, ScriptError
+from pipeline.errors import BadInput, RedisDown, ScriptError
 from pipeline.journal import JournalReader
 from pipeline.lifeline import Lifeline, LineClosed
 from pipeline.media import SENTENCE
-from pipeline.wire import Drain, Retarget, SpeechDemand, Status
+from pipeline.wire import AudioChunk, ChangeSchedule, Done, Drain, Retarget, SpeechDemand, Status
 from tts.fallback import make_chain
+from tts.prosody import Diction, read_diction
 from tts.synthesizer import Voice, Voices
 from tts.text import sentences
 
@@ -50,7 +61,6 @@ STATUS_S = 1.0
 INTAKE_WAIT_S = 1.5  # what an earlier director left comes first; with Redis away the show begins without it
 VOICE_MARGIN_S = 5.0  # beyond the chain's own limits
 FLUSH_S = 2.0  # for the last acknowledgements
-LOOK_AHEAD = 40  # sentences that the page may have to choose from
 STATE_FILE = "director.json"
 JOURNAL = "journal"
 SPEECH = "speech"
@@ -60,38 +70,30 @@ MB = 1 << 20
 log = structlog.get_logger()
 
 
-class DirectorSpec(msgspec.Struct, frozen=True):
-    """The director's section. voice_chain: providers in order. ack: any | all | NAME of an output."""
-
-    room: str
-    runtime_dir: str
-    state_dir: str
-    redis_url: str
-    voice_chain: list[str]
-    voice_name: str
-    voice_rate: float
-    voice_timeout_s: float
-    control_host: str
-    control_port: int
-    control_token: str = ""
-    owner: str = ""
-    ack: str = "any"
-    when_no_output: str = "go_on"
-    outputs: list[str] = []
-    voice_cache_mb: int = 512
-    evergreen_file: str = ""
-    evergreen_after_s: float = 20.0
-    script_file: str = ""
-    script_loop: bool = True
-
-
 def run(spec: DirectorSpec, lifeline: Lifeline) -> None:
     """The process: until drained, or LineClosed when the supervisor is gone."""
     lifeline.beat("loading")
     clock = RealClock()
     speech = Path(spec.state_dir) / SPEECH
-    chain = make_chain(spec.voice_chain, spec.voice_timeout_s, clock, speech, spec.voice_cache_mb * MB)
+    chain = make_chain(
+        spec.voice_chain,
+        spec.voice_timeout_s,
+        clock,
+        speech,
+        spec.voice_cache_mb * MB,
+        settings=spec.voice_settings,
+        diction=_diction(spec),
+    )
     asyncio.run(direct(spec, lifeline, chain, clock))
+
+
+def _diction(spec: DirectorSpec) -> Diction:
+    """A dictionary that cannot be read is told of, and the show goes on without it."""
+    try:
+        return read_diction(spec.voice_languages, spec.voice_pronunciations)
+    except BadInput as error:
+        log.error("pronunciations.unusable", reason=str(error))
+        return Diction(spec.voice_languages)
 
 
 async def direct(spec: DirectorSpec, lifeline: Lifeline, voice: Voices, clock: Clock) -> None:
@@ -113,7 +115,7 @@ class Director:
         self._lifeline = lifeline
         self._voice = voice
         self._clock = clock
-        self._room_voice = Voice(spec.voice_name, spec.voice_rate)
+        self._room_voice = Voice(spec.voice_name, spec.voice_rate, spec.voice_pitch)
         self._state_file = Path(spec.state_dir) / STATE_FILE
         self._tasks: list[asyncio.Task[None]] = []
         self._told: Mapping[str, Any] = {}  #: by the supervisor
@@ -132,7 +134,10 @@ class Director:
             spec.room, spec.redis_url, spec.owner, clock, saved.token, self._stand_down, self._hold_the_room
         )
         self._events = Events(spec.room, spec.redis_url, self._lease)
-        self._show = Show(Rundown(), self._reading(saved.place), saved, clock, self._put, self._is_settling)
+        self._manuscript = Manuscript(spec, clock, self._put, saved.variables)
+        reading = self._manuscript.open(saved.place)
+        self._show = Show(Rundown(), reading, saved, clock, self._put, self._is_settling)
+        self._manuscript.revised, self._manuscript.ended = self._revise, self._show.without_script
         self._show.cut, self._show.forget, self._show.speech_of = self._cut, self._forget, self._speech_of
         self._show.voices_work, self._show.can_say = lambda: self._voice.works, self._can_say
         self._show.evergreen = self._evergreen()
@@ -143,9 +148,26 @@ class Director:
         self._agenda = Agenda()
         self._agenda.resume(saved.on_air, saved.out)
         self._journal = self._journal_after(saved.seen, saved.seen_s)
+        self._evidence = self._evidence_after(saved.seen)
         self._supply = Supply(self._show, Timeline(), clock, saved.timeline)
+        self._microphone = Microphone(self._show, self._supply, clock, self._answer)
+        self._show.talk_began = self._microphone.begun
+        self._show.takeover.hang_up = self._microphone.hang_up
+        self._schedule = Planner(
+            self._show,
+            Path(spec.state_dir),
+            spec.schedule,
+            spec.timezone,
+            clock,
+            load_script,
+            Library(load_script).fetch,
+            self._manuscript.programme,
+            self._put,
+        )
+        self._schedule.open(saved.on_air)
         self._replay(has_notes=bool(saved.seen))
         self._show.top_up()
+        self._schedule.tick()
         self._inbox = Inbox(
             spec.room,
             spec.redis_url,
@@ -166,7 +188,9 @@ class Director:
         self._intake = spawn(self._inbox.run())
         self._tasks = [spawn(self._tick()), spawn(self._tell_status()), spawn(self._begin())]
         self._tasks += [self._intake, spawn(self._events.run()), spawn(self._lease.run())]
-        self._tasks += [spawn(self._serve_control()), spawn(self._larder().run())]
+        self._tasks += [spawn(self._microphone.run())]
+        self._manuscript.start(spawn)
+        self._tasks += [spawn(self._serve_control()), spawn(self._larder().run()), spawn(self._keep_evidence())]
 
     async def close(self) -> None:
         asyncio.get_running_loop().remove_reader(self._lifeline.fileno())
@@ -177,6 +201,8 @@ class Director:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._studio.close()
+        self._evidence.close()
+        await self._manuscript.close()
         self._feed.close()
         for part in (self._inbox, self._events, self._lease):
             try:
@@ -186,32 +212,6 @@ class Director:
             except RedisDown:
                 pass  # it is closed all the same
 
-    # ── what the control API asks (web.app.Desk) ─────────────────────────────────────────────────
-
-    def status(self) -> dict[str, Any]:
-        return {"room": self._spec.room, **self._told, "director": self._facts()}
-
-    def overview(self) -> dict[str, Any]:
-        on_air = self._agenda.on_air
-        speech = self._speech_of(on_air) if on_air else None
-        if speech is not None and speech.complete and not speech.failed:
-            self._agenda.length(speech.samples)
-        coming = [
-            (found, sentence) for found, sentence in self._show.coming(LOOK_AHEAD) if (found.id, sentence) != on_air
-        ]
-        words = self._agenda.view(self._clock.wall_s(), coming, self._show.waiting())
-        return overview(self.status(), words)
-
-    def unready(self) -> list[str]:
-        playout = self._told.get("children", {}).get("playout", {})
-        reasons = [] if playout.get("phase") == "ready" else [f"playout: {playout.get('phase', 'not heard of')}"]
-        if self._lease.state == ELSEWHERE:
-            return [*reasons, "lease: another broadcaster has this room"]
-        return reasons + ([] if self._inbox.up else ["redis: down"])
-
-    async def say(self, fields: Mapping[str, str]) -> str:
-        return await self._events.push(fields)
-
     # ── loops ────────────────────────────────────────────────────────────────────────────────────
 
     async def _tick(self) -> None:
@@ -220,9 +220,11 @@ class Director:
         while True:
             self._read_reports()
             self._voice.tick()
+            self._schedule.tick()
             self._show.tick()
             self._refresh()
             if ticks % BEAT_EVERY == 0:
+                self._evidence.follow()
                 self._beat()
             if self._show.draining and not self._show.out and self._supply.going_on is None:
                 self.ended.set()
@@ -245,21 +247,39 @@ class Director:
         """The web libraries take a third of a second to import: a director that comes back speaks first."""
         server = await asyncio.to_thread(importlib.import_module, "broadcaster.web.server")
         address = server.Address(self._spec.control_host, self._spec.control_port, self._spec.control_token)
-        await server.serve_control(self, address, Path(self._spec.runtime_dir), self._clock)
+        desk = Desk(
+            self._show,
+            self._agenda,
+            self._manuscript,
+            self._microphone,
+            self._clock.wall_s,
+            self._status,
+            self._unready,
+            self._events.push,
+            self._ordered,
+        )
+        await server.serve_control(desk, address, Path(self._spec.runtime_dir), self._clock)
 
     async def _tell_status(self) -> None:
         while True:
             try:
                 if self._lease.state != ELSEWHERE:  # the room's status is what the other one says
-                    await self._events.set_status(msgspec.json.encode(self.status()))
+                    await self._events.set_status(msgspec.json.encode(self._status()))
             except RedisDown:
                 pass  # told by the inbox already; the next second comes
             await asyncio.sleep(STATUS_S)
+
+    async def _keep_evidence(self) -> None:
+        """What was said is on the disk soon, without anybody waiting for it."""
+        while True:
+            await asyncio.sleep(SYNC_S)
+            await asyncio.to_thread(self._evidence.sync)
 
     async def _drain(self, grace_s: float) -> None:
         """No new words; the sentence on air is finished, if it can be within the grace."""
         log.info("director.draining", grace_s=grace_s)
         self._show.draining = True
+        self._microphone.close("the room ends")
         self._intake.cancel()
         await asyncio.sleep(max(0.0, grace_s - FLUSH_S))
         self.ended.set()
@@ -277,6 +297,9 @@ class Director:
         for message in messages:
             if isinstance(message, Drain) and not self._show.draining:
                 self._tasks.append(self._spawn(self._drain(message.grace_s)))
+            elif isinstance(message, ChangeSchedule):
+                self._tasks = [task for task in self._tasks if not task.done()]
+                self._tasks.append(self._spawn(self._change_schedule(message)))
             elif isinstance(message, Retarget):
                 self._spec = msgspec.structs.replace(self._spec, outputs=message.outputs, ack=message.ack)
                 self._show.paused = self._is_paused()
@@ -288,6 +311,25 @@ class Director:
                     self._show.silenced()
                 self._tell_alarms()
 
+    async def _change_schedule(self, order: ChangeSchedule) -> None:
+        try:
+            await asyncio.to_thread(self._schedule.check, order)
+            lines = self._schedule.obey(order)
+        except BadInput as error:
+            self._lifeline.send(Done(order.number, False, str(error).splitlines()))
+        else:
+            self._lifeline.send(Done(order.number, True, lines))
+
+    def _ordered(self) -> None:
+        """An operator's order changed the show."""
+        self._refresh()
+        self._save()
+
+    def _revise(self, reading: Callable[[Place], Reading]) -> None:
+        """The script was edited."""
+        self._show.revise(reading)
+        self._save()
+
     def _accept(self, utterances: Sequence[Utterance]) -> None:
         for utterance in utterances:
             self._show.accept(utterance)
@@ -296,6 +338,7 @@ class Director:
     def _stand_down(self) -> None:
         """The room is another broadcaster's."""
         self._events.forget()
+        self._microphone.close("another broadcaster has the room")
         self._show.stand_down()
         self._refresh()
         self._save()
@@ -315,6 +358,7 @@ class Director:
             self._agenda.heard(report, self._show.utterance(report.utterance))
             self._show.report(report)
         if reports:
+            self._evidence.follow()  # before the note that they were seen
             self._save()
 
     def _replay(self, has_notes: bool) -> None:
@@ -355,9 +399,15 @@ class Director:
         wanted: list[Wanted] = []
         for key in keys:
             if text := self._show.text(key):
-                voice = Voice(text[1] or self._spec.voice_name, self._spec.voice_rate)
+                utterance = self._show.utterance(key[0])
+                voice = self._voice_of(text[1], utterance.speed if utterance else None)
                 wanted.append(Wanted(key, text[0], voice, alone=self._show.is_suspect(key)))
         self._studio.want(wanted, self._show.out)
+
+    def _voice_of(self, name: str, speed: float | None) -> Voice:
+        """The room's, but for what a line asks for itself."""
+        rate = self._spec.voice_rate if speed is None else speed
+        return Voice(name or self._spec.voice_name, rate, self._spec.voice_pitch)
 
     def _answer(self) -> None:
         answer = self._supply.answer()
@@ -365,9 +415,20 @@ class Director:
             return
         if any(mark.kind == SENTENCE and mark.at < answer.chunk.hop_samples for mark in answer.chunk.marks):
             self._save()  # before it leaves: a sentence that is out must be known as such
+            self._note_given(answer.chunk)
         if not self._feed.answer(answer.to, answer.chunk, answer.air, answer.drive):
             log.warning("chunk.unsent", engine=answer.to.decode("utf-8", "replace"))  # it asks again
         self._want()
+
+    def _note_given(self, chunk: AudioChunk) -> None:
+        """For the evidence: what viewers may hear from now on."""
+        for mark in chunk.marks:
+            utterance = self._show.utterance(mark.utterance)
+            if mark.kind != SENTENCE or mark.at >= chunk.hop_samples or utterance is None:
+                continue
+            speech = self._speech_of((mark.utterance, mark.sentence))
+            voice = "" if utterance.is_person else utterance.voice or self._spec.voice_name
+            self._evidence.given(given_of(utterance, mark.sentence, voice, speech.provider if speech else ""))
 
     def _put(self, event: Event) -> None:
         self._agenda.told(event, self._show.utterance(event.id))
@@ -396,7 +457,12 @@ class Director:
             self._save()  # a voice that takes the process with it must leave a trace
 
     def _save(self) -> None:
-        known = msgspec.structs.replace(self._show.continuity(self._supply.number), token=self._lease.newest)
+        self._schedule.keep()
+        known = msgspec.structs.replace(
+            self._show.continuity(self._supply.number),
+            token=self._lease.newest,
+            variables=self._manuscript.variables(),
+        )
         self._unwritten.watch(lambda: continuity.save(self._state_file, known))
 
     def _beat(self) -> None:
@@ -405,6 +471,17 @@ class Director:
         self._lifeline.beat("draining" if self._show.draining else phase, **self._facts())
 
     # ── small things ─────────────────────────────────────────────────────────────────────────────
+
+    def _status(self) -> dict[str, Any]:
+        return {"room": self._spec.room, **self._told, "director": self._facts()}
+
+    def _unready(self) -> list[str]:
+        """Why the room is not ready; empty when it is."""
+        playout = self._told.get("children", {}).get("playout", {})
+        reasons = [] if playout.get("phase") == "ready" else [f"playout: {playout.get('phase', 'not heard of')}"]
+        if self._lease.state == ELSEWHERE:
+            return [*reasons, "lease: another broadcaster has this room"]
+        return reasons + ([] if self._inbox.up else ["redis: down"])
 
     def _facts(self) -> dict[str, Any]:
         return {
@@ -420,17 +497,18 @@ class Director:
             "time_to_air_ms": list(self._show.times_to_air_ms)[-10:],
             "timeline": self._supply.number,
             "paused": self._show.paused,
+            "schedule": self._schedule.facts(),
+            "held": self._show.takeover.paused,
+            "talking": self._microphone.talking,
+            **self._manuscript.facts(),
         }
 
-    def _reading(self, place: script.Place) -> Reading | None:
-        """The script, or None: one that cannot be read is told of, and the show goes on without it."""
-        if not self._spec.script_file:
-            return None
-        try:
-            return Reading(script.load(Path(self._spec.script_file)), sentences, self._spec.script_loop, place)
-        except ScriptError as error:
-            log.error("script.unusable", reason=str(error))
-            return None
+    def _evidence_after(self, seen: int) -> Evidence:
+        spec, state_dir = self._spec, Path(self._spec.state_dir)
+        keep = Keep(spec.evidence_keep_days, spec.evidence_max_mb * MB)
+        evidence = Evidence(state_dir, state_dir / JOURNAL, spec.label_text, keep, spec.timezone)
+        evidence.open(seen)
+        return evidence
 
     def _evergreen(self) -> Evergreen | None:
         """The words for when nothing else can be said, or None: the show goes on without."""
@@ -450,7 +528,7 @@ class Director:
             self._room_voice,
             self._clock,
             [sentence for line in lines for sentence in line],
-            lambda: self._show.script_ahead(ahead),
+            lambda: [(one.text, self._voice_of(one.voice, one.speed)) for one in self._show.script_ahead(ahead)],
             lambda: self._show.opened and self._studio.idle,
         )
 
@@ -473,10 +551,11 @@ class Director:
         return stream_id in self._events.settling
 
     def _speech_of(self, key: Key) -> Speech | None:
-        return self._studio.get(key)
+        return self._microphone.speech(key) if key[0].startswith(PERSON_PREFIX) else self._studio.get(key)
 
     def _forget(self, identity: str) -> None:
         self._studio.forget(identity)
+        self._microphone.forget(identity)
 
 
 def _is_live(facts: Mapping[str, Any], output: str) -> bool:

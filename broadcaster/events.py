@@ -46,11 +46,12 @@ SYNTHESISED = "utterance.synthesised"
 STARTED = "utterance.started"
 INTERRUPTED = "utterance.interrupted"
 AIRED = "utterance.aired"
+SKIPPED = "utterance.skipped"
 EXPIRED = "utterance.expired"
 DEAD_LETTERED = "utterance.dead_lettered"
 DUPLICATE = "utterance.duplicate"
 
-SETTLING = (AIRED, EXPIRED, DEAD_LETTERED, DUPLICATE)
+SETTLING = (AIRED, SKIPPED, EXPIRED, DEAD_LETTERED, DUPLICATE)
 """The last word on a stream entry: it is acknowledged with it."""
 
 # KEYS: fence, say. ARGV: token, group, stream ids.
@@ -232,7 +233,7 @@ class Events:
 
     def _add(self, multi: Any, event: Event, originals: Mapping[str, Fields]) -> None:
         if event.settles:
-            if event.name == AIRED:  # what was refused or came too late may be pushed again under its id
+            if event.name in (AIRED, SKIPPED):  # what was refused or came too late may be pushed again under its id
                 multi.set(self._keys.done(event.id), event.name, ex=DONE_TTL_S)
             if event.name == DEAD_LETTERED:
                 letter = _letter(event, originals.get(event.stream_id))

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from broadcaster import script
+from broadcaster.script.load import load as load_script
+from broadcaster.script.values import Values, worded
 from broadcaster.utterance import EVERGREEN_PREFIX, FILL, Lane, Utterance
 from pipeline.clock import NS
 
@@ -51,6 +52,10 @@ class Evergreen:
 
 
 def load(path: Path, split: Callable[[str], Sequence[str]], after_s: float) -> Evergreen:
-    """Read a file as scripts are; ScriptError says what is wrong in which line."""
-    lines = [tuple(split(paragraph.text)) for paragraph in script.load(path).paragraphs]
+    """Read a file as scripts are; ScriptError says what is wrong in which line.
+
+    Each line is worded once and for all, so that it can be kept: of alternatives the first, and none with a variable.
+    """
+    said = (worded(line, section, Values(), lambda count: 0).text for section, line in load_script(path).lines())
+    lines = [tuple(split(text)) for text in said]
     return Evergreen([line for line in lines if line], after_s)

@@ -24,7 +24,9 @@ log = structlog.get_logger()
 
 
 class Larder:
-    """evergreen: pinned once it is kept. coming: asked again and again. idle: voices have nothing else to do."""
+    """voice: of the evergreen lines, which are pinned once they are kept. coming: asked again and again, each sentence
+    with its voice. idle: voices have nothing else to do.
+    """
 
     def __init__(
         self,
@@ -32,7 +34,7 @@ class Larder:
         voice: Voice,
         clock: Clock,
         evergreen: Sequence[str],
-        coming: Callable[[], Sequence[str]],
+        coming: Callable[[], Sequence[tuple[str, Voice]]],
         idle: Callable[[], bool],
     ) -> None:
         self._voices = voices
@@ -41,7 +43,7 @@ class Larder:
         self._evergreen = list(evergreen)  # what is not pinned yet
         self._coming = coming
         self._idle = idle
-        self._tried: dict[str, int] = {}  # sentence → when, ns
+        self._tried: dict[tuple[str, Voice], int] = {}  # sentence → when, ns
         self._too_many_told = False
 
     async def run(self) -> None:
@@ -54,9 +56,9 @@ class Larder:
         self._pin()
         if not self._voices.works:
             return False
-        for sentence in [*self._evergreen, *self._coming()]:
-            if not self._voices.keeps(sentence, self._voice) and self._may_try(sentence):
-                await self._make(sentence)
+        for wanted in [*((sentence, self._voice) for sentence in self._evergreen), *self._coming()]:
+            if not self._voices.keeps(*wanted) and self._may_try(wanted):
+                await self._make(*wanted)
                 return True
             await asyncio.sleep(0)
         return False
@@ -70,18 +72,18 @@ class Larder:
                 self._tell_too_many(sentence)
         self._evergreen = waiting
 
-    def _may_try(self, sentence: str) -> bool:
+    def _may_try(self, wanted: tuple[str, Voice]) -> bool:
         now_ns = self._clock.now_ns()
-        if now_ns < self._tried.get(sentence, now_ns):
+        if now_ns < self._tried.get(wanted, now_ns):
             return False
-        self._tried.pop(sentence, None)
-        self._tried[sentence] = now_ns + AGAIN_NS
+        self._tried.pop(wanted, None)
+        self._tried[wanted] = now_ns + AGAIN_NS
         if len(self._tried) > TRIED_KEPT:
             del self._tried[next(iter(self._tried))]
         return True
 
-    async def _make(self, sentence: str) -> None:
-        pieces = self._voices.speak(sentence, self._voice)
+    async def _make(self, sentence: str, voice: Voice) -> None:
+        pieces = self._voices.speak(sentence, voice)
         try:
             async for _ in pieces:
                 pass

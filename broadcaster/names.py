@@ -1,9 +1,10 @@
-"""Names of children that others look up in the status, and the names that outputs cannot have."""
+"""Names of children that others look up in the status, the names that outputs cannot have, and of a socket."""
 
 from __future__ import annotations
 
 PREVIEW = "preview"  # the output that the page shows
 PROBE = "probe"  # the output that is decoded again
+CONTROL_SOCKET = "control.sock"  # in the runtime directory: page and API for this user, without a token
 
 
 def pusher_name(output: str) -> str:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pipeline.errors import BroadcasterError, ConfigError, WireError
-from pipeline.wire import Answer, ChangeOutput, Panic, Reload, decode, decode_any, encode
+from pipeline.wire import Answer, ChangeOutput, ChangeSchedule, Panic, Reload, decode, decode_any, encode
 from pipeline.wire import Upgrade as UpgradeOrder
 
 SOCKET = "supervisor.sock"
@@ -26,10 +26,11 @@ WAITING_MAX = 16  # connections at once; the oldest goes for one more
 CONNECT_S = 1.0
 TEXT_MAX = 120  # characters on the slate
 PANIC_WAIT_S = 4.0  # the answer says what is on air, two seconds later at the latest
+ERRAND_WAIT_S = 25.0  # the director's answer
 RELOAD_WAIT_S = 75.0  # pictures, voices and script are tried first
 STEP_WAIT_S = 660.0  # an upgrade tells of each step; the longest is an engine that loads
 
-Order = Panic | Reload | ChangeOutput | UpgradeOrder
+Order = Panic | Reload | ChangeOutput | ChangeSchedule | UpgradeOrder
 Reply = Callable[[Answer], None]
 
 
@@ -94,7 +95,7 @@ class Orders:
             return
         try:
             order = decode_any(data)
-            if not isinstance(order, Panic | Reload | ChangeOutput | UpgradeOrder):
+            if not isinstance(order, Panic | Reload | ChangeOutput | ChangeSchedule | UpgradeOrder):
                 raise WireError(f"{type(order).__name__} is no order")
         except WireError as error:
             self._answer(connection, Answer(False, [str(error)]))

@@ -1,6 +1,7 @@
 """How long a sentence will last: from its characters, and from how fast the last ones were spoken.
 
-In: texts with the length of their sound. Out: seconds for a text that has no sound yet. Pure.
+In: texts, marked (tts.markup) or not, with the length of their sound. Out: seconds for a text that has no sound yet.
+Pure.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import unicodedata
 from collections import deque
 
 from pipeline.media import AIR_HZ
+from tts.markup import parse
 
 FIRST_PER_S = 14.0  # letters a second, until something was spoken: espeak and edge at rate 1 say 13 to 16
 WIDE = 3.0  # a Hanzi lasts as long as so many Latin letters
@@ -25,11 +27,22 @@ class Pace:
         """This text became so much sound, of 48 kHz."""
         if not (text and samples):
             return
-        self._made.append((_weight(text), samples))
+        weight, pauses_s = _measured(text)
+        spoken = samples - int(pauses_s * AIR_HZ)
+        if spoken <= 0:
+            return
+        self._made.append((weight, spoken))
         self._per_s = sum(weight for weight, _ in self._made) * AIR_HZ / sum(samples for _, samples in self._made)
 
     def seconds(self, text: str) -> float:
-        return max(SHORTEST_S, _weight(text) / self._per_s)
+        weight, pauses_s = _measured(text)
+        return max(SHORTEST_S, weight / self._per_s) + pauses_s
+
+
+def _measured(text: str) -> tuple[float, float]:
+    """(letters that take as long at the room's speed, seconds of marked pauses)"""
+    spans = parse(text).spans
+    return sum(_weight(span.text) / span.speed for span in spans), sum(span.pause_s for span in spans)
 
 
 def _weight(text: str) -> float:

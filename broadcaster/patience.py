@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 
-from broadcaster.utterance import SCRIPT_PREFIX, Key, Utterance
+from broadcaster.utterance import SCHEDULE_PREFIX, SCRIPT_PREFIX, Key, Utterance
 from pipeline.clock import NS
 from pipeline.errors import MessageError, SpeechError, UnknownVoice, VoicesDown
 
@@ -39,11 +39,11 @@ class Patience:
         self._suspect |= trying.keys()
 
     def prune(self, here: Container[str]) -> None:
-        """Forget what was tried of utterances that are settled: they are not here, and not of the script."""
+        """Forget what was tried of utterances that are settled: they are not here, and not of script or schedule."""
         self._trying = {
             name: count
             for name, count in self._trying.items()
-            if (identity := name.rpartition("#")[0]) in here or identity.startswith(SCRIPT_PREFIX)
+            if (identity := name.rpartition("#")[0]) in here or identity.startswith((SCRIPT_PREFIX, SCHEDULE_PREFIX))
         }
 
     def is_suspect(self, key: Key) -> bool:

@@ -47,15 +47,15 @@ def intro(text: str) -> list[str]:
 def entries(text: str) -> Iterator[Entry]:
     """Every key with the comment above it, in the file's order; those of a list's items as often as they stand."""
     comment: list[str] = []
-    section = ""
+    path: list[tuple[int, str]] = []  # how far in each part of the name stands
     for line in text.partition("\n\n")[2].splitlines():
         if line.lstrip().startswith("#"):
             comment.append(line.strip(" #"))
         elif match := KEY.match(line):
             indent, item, key, value = match.groups()
-            nested = bool(indent or item)
-            section = section if nested else key
-            yield Entry(f"{section}.{key}" if nested else key, " ".join(comment), value or "")
+            depth = len(indent + (item or ""))
+            path = [*((at, part) for at, part in path if at < depth), (depth, key)]
+            yield Entry(".".join(part for _, part in path), " ".join(comment), value or "")
             comment = []
 
 

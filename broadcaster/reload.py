@@ -21,17 +21,18 @@ import structlog
 
 from broadcaster import outputs_kept
 from broadcaster.children import Plan
+from broadcaster.handmade import Change, Kept, laid_over
 from broadcaster.names import pusher_name
-from broadcaster.outputs_kept import Change, Kept
 from pipeline.errors import BroadcasterError, ConfigError
 from pipeline.wire import ChangeOutput
 
 if TYPE_CHECKING:
     from broadcaster.config import Loaded
 
-LIVE = ("script", "voice", "evergreen", "outputs", "ack", "alarms")  # top-level keys that are taken up on air
+#: top-level keys that are taken up on air
+LIVE = ("script", "voice", "evergreen", "schedule", "timezone", "outputs", "ack", "alarms")
 NICE = 10  # the air goes first
-TEXTS = ("script", "evergreen")  # sections whose file may change while the key does not
+TEXTS = {"script": "file", "evergreen": "file", "voice": "pronunciations"}  # their content may change, not the key
 
 log = structlog.get_logger()
 
@@ -84,7 +85,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
 def in_force(config: Any, filed: list[dict[str, Any]] | None = None, kept: Kept | None = None) -> InForce:
     """The configuration that a room starts with."""
-    texts = {name: _digest(getattr(config, name, None)) for name in TEXTS}
+    texts = {name: _digest(getattr(getattr(config, name, None), key, None)) for name, key in TEXTS.items()}
     return InForce(plain(config.model_dump()), texts, plain(filed or []), kept or {})
 
 
@@ -136,8 +137,8 @@ def read_again(path: Path, runtime_dir: Path, question: Question) -> Outcome:
     new = in_force(loaded.config)
     changed = changes(before, new.tree)
     live = [key for key in changed if _top(key) in LIVE]
-    texts = [name for name in TEXTS if new.texts.get(name) != old.texts.get(name)]
-    live += [f"the text of {name}.file" for name in texts if not any(_top(key) == name for key in changed)]
+    texts = [name for name in TEXTS if new.texts.get(name) != old.texts.get(name, "")]
+    live += [f"the text of {name}.{TEXTS[name]}" for name in texts if not any(_top(key) == name for key in changed)]
     taken = validated(before | {key: new.tree[key] for key in LIVE if key in new.tree}, str(path))
     return Outcome(
         applied=live,
@@ -218,9 +219,9 @@ def _outputs(old: InForce, kept: Kept, name: str) -> list[dict[str, Any]]:
         return resolved(given, "the room")
 
     if not name:
-        return outputs_kept.laid_over(old.filed, {}, resolve)[0]
+        return laid_over(old.filed, {}, resolve)[0]
     change = {name: kept[name]} if name in kept else {}
-    found = [one for one in outputs_kept.laid_over(old.filed, change, resolve)[0] if one["name"] == name]
+    found = [one for one in laid_over(old.filed, change, resolve)[0] if one["name"] == name]
     for section in found:
         checked_output(section, f"output {name}")
     in_place = {one["name"]: one for one in [*old.tree.get("outputs", []), *found]}
@@ -250,10 +251,10 @@ def _top(key: str) -> str:
     return key.partition(".")[0]
 
 
-def _digest(section: Any) -> str:
-    """Of the section's file; "" when there is none, or it cannot be read."""
+def _digest(file: Path | None) -> str:
+    """Of its content; "" when there is none, or it cannot be read."""
     try:
-        return hashlib.sha256(section.file.read_bytes()).hexdigest() if section else ""
+        return hashlib.sha256(file.read_bytes()).hexdigest() if file else ""
     except OSError:
         return ""
 

@@ -48,6 +48,11 @@ def _air(status: Mapping[str, Any], playout: Mapping[str, Any]) -> Iterator[str]
         yield f"upgrade: under way, at {step or 'its next step'}"
     if status.get("panic"):
         yield "panic: on, until `broadcaster panic --off`"
+    director = status.get("children", {}).get("director", {}).get("facts", {})
+    if director.get("held"):
+        yield "paused: by an operator, until `broadcaster resume`; lane live alone speaks"
+    if director.get("talking"):
+        yield "a person is talking"
 
 
 def _words(director: Mapping[str, Any], playout: Mapping[str, Any]) -> Iterator[str]:

@@ -26,6 +26,8 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import islice, takewhile
 
+import msgspec
+
 from broadcaster.diary import PAUSE_S, Diary, has_come
 from broadcaster.utterance import FILL, Key, Lane, Utterance
 
@@ -77,6 +79,8 @@ class Rundown:
         self._chars = [0] * len(Lane)  #: and of their texts
         self._newest = 0
         self._oldest = 0
+        self.least = Lane.SCRIPT  #: nothing of a lower lane is planned; what is given away already is not touched
+        self.floor = Lane.SCRIPT  #: nothing of a lower lane begins now; it is foreseen all the same
 
     # ── what is here ─────────────────────────────────────────────────────────────────────────────
 
@@ -158,12 +162,12 @@ class Rundown:
 
         lasts_s: how long a sentence is, for what has to be over at a planned time.
         """
-        steps = takewhile(lambda step: not step[1], self._walk(count, from_s, lasts_s or _no_time))
+        steps = takewhile(lambda step: not step[1], self._walk(count, from_s, lasts_s or _no_time, self.floor))
         return [key for key, _ in islice(steps, count)]
 
     def foresee(self, count: int, from_s: float, lasts_s: Callable[[Key], float]) -> list[Key]:
         """The same, and what comes after waiting for a planned time in the next FORESEEN_S."""
-        return [key for key, _ in islice(self._walk(count, from_s, lasts_s), count)]
+        return [key for key, _ in islice(self._walk(count, from_s, lasts_s, Lane.SCRIPT), count)]
 
     def expire(self, now_s: float) -> list[Utterance]:
         """Take out what waited beyond its time; what has begun is finished."""
@@ -217,8 +221,24 @@ class Rundown:
         self._chars[entry.utterance.lane] -= _chars(entry.utterance)
         return entry.utterance
 
-    def prune(self, but: str) -> None:
-        """Forget what was heard of utterances that are not here, but for ids that begin with `but`."""
+    def shorten(self, identity: str, sentences: int) -> None:
+        """It ends after so many sentences."""
+        if entry := self._entries.get(identity):
+            before = _chars(entry.utterance)
+            entry.utterance = msgspec.structs.replace(
+                entry.utterance, sentences=entry.utterance.sentences[: max(1, sentences)]
+            )
+            self._chars[entry.utterance.lane] += _chars(entry.utterance) - before
+            if self._current == identity and not self._has_more(entry):
+                self._current = None
+
+    def let_yield(self, identity: str) -> None:
+        """From now on it yields as what is appended does, planned or not."""
+        if entry := self._entries.get(identity):
+            entry.urgency = APPENDED
+
+    def prune(self, but: tuple[str, ...]) -> None:
+        """Forget what was heard of utterances that are not here, but for ids that begin with one of `but`."""
         self._heard = {
             name: count for name, count in self._heard.items() if name in self._entries or name.startswith(but)
         }
@@ -262,12 +282,14 @@ class Rundown:
 
     # ── the rules ────────────────────────────────────────────────────────────────────────────────
 
-    def _walk(self, count: int, from_s: float, lasts_s: Callable[[Key], float]) -> Iterator[tuple[Key, bool]]:
+    def _walk(
+        self, count: int, from_s: float, lasts_s: Callable[[Key], float], floor: Lane
+    ) -> Iterator[tuple[Key, bool]]:
         """Sentence after sentence as they would be said, and whether any waits for a planned time by then.
 
         At least `count`, if there are as many.
         """
-        following = self._following()
+        following = self._following(floor)
         entries = [self._entries[name] for name in following]
         diary = Diary(
             (entry.utterance.due_s, entry.utterance.lane)
@@ -322,13 +344,14 @@ class Rundown:
             too_long, held = too_long + 1, held or utterance.lane == Lane.SCRIPT
         return None
 
-    def _following(self) -> dict[str, int]:
+    def _following(self, floor: Lane) -> dict[str, int]:
         """The next sentence of each utterance that is not held back."""
         begun = {name for name, _ in self._out} | self._heard.keys()
         return {
             name: sentence
             for name, entry in self._entries.items()
             if not entry.held
+            and entry.utterance.lane >= max(self.least, floor)
             and (sentence := self.next_sentence(name) if name in begun else 0) < len(entry.utterance.sentences)
         }
 

@@ -21,6 +21,7 @@ from broadcaster.events import (
     DUPLICATE,
     EXPIRED,
     INTERRUPTED,
+    SKIPPED,
     STARTED,
     SYNTHESISED,
     Event,
@@ -32,13 +33,26 @@ from broadcaster.pace import Pace
 from broadcaster.patience import TRIES, Patience
 from broadcaster.prompter import Prompter
 from broadcaster.rundown import Placed, Rundown
-from broadcaster.script import Reading
+from broadcaster.schedule.programmes import Programmes
+from broadcaster.script.place import Place
+from broadcaster.script.reading import Reading
+from broadcaster.takeover import Takeover
 from broadcaster.timeline import Line, Speech
-from broadcaster.utterance import EVERGREEN_PREFIX, SCRIPT_PREFIX, Key, Utterance
+from broadcaster.utterance import (
+    EVERGREEN_PREFIX,
+    PERSON_PREFIX,
+    SCHEDULE_PREFIX,
+    SCRIPT_PREFIX,
+    Coming,
+    Key,
+    Lane,
+    Utterance,
+)
 from pipeline.clock import NS, Clock
 from pipeline.errors import BrokeOff, MessageError, SpeechError, VoicesDown
-from pipeline.media import AIR_HZ, Position
+from pipeline.media import AIR_HZ, AIR_PER_DRIVE, DRIVE_HZ, Position
 from pipeline.wire import Report
+from tts.markup import plain
 
 PLANNED = 4  # sentences planned, and synthesised, ahead
 LEAD_S = 0.3  # from giving a sentence away to its being heard, when nothing is
@@ -70,6 +84,7 @@ class Show:
         self.cut: Callable[[str], None] = _not_wired
         self.forget: Callable[[str], None] = _not_wired
         self.speech_of: Callable[[Key], Speech | None] = lambda key: None
+        self.talk_began: Callable[[Key], None] = lambda key: None
         self.voices_work: Callable[[], bool] = lambda: True
         self.can_say: Callable[[str], bool] = lambda sentence: True
         self.evergreen: Evergreen | None = None
@@ -89,24 +104,33 @@ class Show:
         self._left_behind = True  #: what comes may have been read by an earlier director
         self._ours_until_ns = 0  #: so long the next report of a cut may be the answer to ours
         self._prompter = Prompter(rundown, reading, saved.place)
+        self.programmes = Programmes(rundown, self._may_be_said, self._withdraw, clock.wall_s, saved.programmes)
+        self.takeover = Takeover(
+            rundown, self._prompter, saved.paused, saved.skipped, self._break_off, self._skip_rest, self._let_go
+        )
+        self._talk_before = saved.talking
         self._has_notes = bool(saved.seen)
         self._seen, self._seen_s = saved.seen, saved.seen_s
         self._lost_on_start = False
+        self._topped_ns = 0  #: when the script was last asked for more
         for utterance in saved.on_air:
             rundown.add(utterance, resumed=True)
             self._prompter.take_up(utterance)
         rundown.restore(saved.out, saved.heard)
+        self._before_talk = saved.out[: saved.before_talk]
+        if saved.out and saved.began_s:
+            self._began[saved.out[0]] = saved.began_s
 
     def _emit(self, event: Event) -> None:
         """Evergreen words have no story: they begin, and they end."""
-        if not _is_evergreen(event.id) or event.name in (STARTED, AIRED):
+        if not _is_evergreen(event.id) or event.name in (STARTED, AIRED, SKIPPED):
             self._tell(event)
 
     def left_behind_is_read(self) -> None:
         """All that was not acknowledged is here; what else the journal named was settled long ago."""
         self._ledger.nothing_is_left_behind()
         self._left_behind = self.elsewhere = False
-        self._rundown.prune(SCRIPT_PREFIX)
+        self._rundown.prune((SCRIPT_PREFIX, SCHEDULE_PREFIX))
         self._patience.prune(self._rundown)
 
     def stand_down(self) -> None:
@@ -120,6 +144,19 @@ class Show:
             self._let_go(utterance.id)
         if was_speaking:
             self.cut(speaking.id if speaking else "")
+
+    def talk(self, utterance: Utterance) -> bool:
+        """A person begins to speak; false when there is no room for it."""
+        if not self._may_begin():
+            return False
+        self._add(utterance)
+        return utterance.id in self._rundown
+
+    def end_talk(self, identity: str, reason: str) -> None:
+        """What was not heard of a person's talk is gone: it cannot be said again."""
+        if utterance := self._rundown.remove(identity):
+            self._let_go(identity)
+            self._tell_skipped(utterance, reason)
 
     def full_lanes(self, places: int) -> list[str]:
         """Names of the lanes in which fewer than so many would be accepted."""
@@ -144,7 +181,9 @@ class Show:
         known = self._rundown.get(utterance.id)
         if known is not None and known.stream_id == utterance.stream_id:
             return
-        if known is not None or utterance.id in self._ledger:
+        if self.takeover.is_skipped(utterance.id):
+            self._tell_skipped(utterance)
+        elif known is not None or utterance.id in self._ledger:
             self._come_again(utterance)
         elif self._patience.is_deadly(utterance.id):
             self._patience.forget(utterance.id)
@@ -172,8 +211,7 @@ class Show:
         if placed is Placed.CUTS:
             self._began.clear()
             if out:
-                self._rundown.doubt(name for name, _ in out)
-                self._ours_until_ns = self._doubt_ns = self._clock.now_ns() + DOUBT_NS
+                self._doubt(out)
             self.cut(on_air.id if on_air else "")
 
     def _is_late(self, utterance: Utterance) -> bool:
@@ -189,6 +227,15 @@ class Show:
         keys = self._rundown.plan(PLANNED, self._free_s(), self._lasts_s)
         return [line for key in keys if (line := self._line(key))]
 
+    @property
+    def floor(self) -> Lane:
+        """Nothing of a lower lane begins: the schedule closes the channel, or has."""
+        return self._rundown.floor
+
+    @floor.setter
+    def floor(self, lane: Lane) -> None:
+        self._rundown.floor = lane
+
     def _may_begin(self) -> bool:
         return self.opened and not self.paused and not self.draining and not self.elsewhere
 
@@ -198,11 +245,16 @@ class Show:
 
     def planned(self) -> list[Key]:
         """The coming sentences, whether or not they may begin now."""
-        return [] if self.elsewhere else self._rundown.foresee(PLANNED, self._free_s(), self._lasts_s)
+        if self.elsewhere:
+            return []
+        free_s = self._free_s()
+        now = self._rundown.plan(PLANNED, free_s, self._lasts_s) if self.floor > Lane.SCRIPT else []
+        return list(dict.fromkeys([*now, *self._rundown.foresee(PLANNED, free_s, self._lasts_s)]))
 
-    def script_ahead(self, sentences: int) -> list[str]:
+    def script_ahead(self, sentences: int) -> list[Coming]:
         """What the script says beyond what is in the rundown."""
-        return self._prompter.coming(sentences)
+        ahead = self.programmes.coming(sentences)
+        return [*ahead, *self._prompter.coming(sentences - len(ahead))]
 
     def utterance(self, identity: str) -> Utterance | None:
         """It is waiting, or not heard to its end."""
@@ -210,7 +262,9 @@ class Show:
 
     def coming(self, count: int) -> list[tuple[Utterance, int]]:
         """What is out, and the next `count` sentences as things stand: their utterances and indices."""
-        keys = [*self._rundown.out, *self._rundown.foresee(count, self._free_s(), self._lasts_s)]
+        closed = self.floor > Lane.SCRIPT
+        ahead = self._rundown.plan if closed else self._rundown.foresee
+        keys = [*self._rundown.out, *ahead(count, self._free_s(), self._lasts_s)]
         return [(found, sentence) for name, sentence in keys if (found := self._rundown.get(name))]
 
     def _free_s(self) -> float:
@@ -237,13 +291,15 @@ class Show:
         return self.speech_of(key)
 
     def text(self, key: Key) -> tuple[str, str] | None:
-        """A sentence and the voice its message asks for."""
+        """A sentence and the voice its message asks for; None where a person speaks."""
         utterance = self._rundown.get(key[0])
-        return (utterance.sentences[key[1]], utterance.voice) if utterance else None
+        return (utterance.sentences[key[1]], utterance.voice) if utterance and not utterance.is_person else None
 
     def begun(self, keys: Sequence[Key]) -> None:
         for key in keys:
             self._rundown.begin(key)
+            if key[0].startswith(PERSON_PREFIX):
+                self.talk_began(key)
         if any(not _is_evergreen(name) for name, _ in keys):
             self._something_else()
         self.top_up()
@@ -261,6 +317,9 @@ class Show:
         out = self._rundown.out
         if key in out:
             self._rundown.rewind(beyond=out.index(key) + 1)
+        elif key[0].startswith(PERSON_PREFIX):  # the rest of the talk is lost, and what came before it is on its way
+            self._rundown.rewind(beyond=sum(1 for other in out if other in self._before_talk))
+            return None
         else:
             self.lost()
             following = self._rundown.next_sentence(key[0])
@@ -283,11 +342,12 @@ class Show:
             return None
         return Line(
             key=key,
-            text=utterance.sentences[key[1]],
+            text=plain(utterance.sentences[key[1]]),
             lane=utterance.lane_name,
             last=key[1] + 1 == len(utterance.sentences),
             section=utterance.section,
             speech=self.speech_of(key),
+            pause=None if utterance.pause_s is None else AIR_PER_DRIVE * round(utterance.pause_s * DRIVE_HZ),
         )
 
     # ── what viewers heard ───────────────────────────────────────────────────────────────────────
@@ -298,6 +358,7 @@ class Show:
         if replayed and report.utterance and not self._has_notes:
             self._lost_on_start = True
             self._prompter.go_on_at(report.utterance)
+            self.programmes.seek(report.utterance)
         key = (report.utterance, report.sentence)
         match report.what:
             case "started":
@@ -308,6 +369,8 @@ class Show:
             case "sentence_aired":
                 self._heard(key, report, replayed)
             case "aired":
+                if self._talk_before == report.utterance != "":
+                    self._talk_was_heard(report)
                 self._finish(self._rundown.remove(report.utterance), report)
             case "cut":
                 lost = self._is_out(key, replayed) and not self._answers_ours()
@@ -319,6 +382,12 @@ class Show:
             case "opened":
                 self._playout_began(report, replayed)
 
+    def _talk_was_heard(self, report: Report) -> None:
+        """All of it was given away when its director ended."""
+        where: dict[str, str | int] = {"frame": report.frame, "sample": report.sample}
+        self._emit(Event(AIRED, self._talk_before, Lane.LIVE.name.lower(), facts=where))
+        self._talk_before = ""
+
     def silenced(self) -> None:
         """A panic began: playout dropped all that it had, begun or not."""
         self._lose(replayed=False)
@@ -328,6 +397,10 @@ class Show:
         if self._lost_on_start:
             self.lost()
             self.cut("")
+        if self._talk_before:
+            reason = "the director ended in the middle of it"
+            self._emit(Event(SKIPPED, self._talk_before, Lane.LIVE.name.lower(), facts={"reason": reason}))
+            self._talk_before = ""
 
     def _heard(self, key: Key, report: Report, replayed: bool) -> None:
         if key[0] not in self._rundown and not replayed:
@@ -369,6 +442,20 @@ class Show:
         self.lost()
         self.cut(on_air.id if on_air else "")
 
+    def _break_off(self) -> None:
+        """End what is on air by order; how much of it was heard shows in the report of the cut."""
+        out, on_air = self._rundown.out, self._rundown.on_air()
+        if not out:
+            return
+        self._began.clear()
+        self._rundown.rewind()
+        self._doubt(out)
+        self.cut(on_air.id if on_air else "")
+
+    def _doubt(self, out: Sequence[Key]) -> None:
+        self._rundown.doubt(name for name, _ in out)
+        self._ours_until_ns = self._doubt_ns = self._clock.now_ns() + DOUBT_NS
+
     def _answers_ours(self) -> bool:
         """Whether a report of a cut answers a cut of ours: once for each; what it names may be out again by then."""
         ours = self._clock.now_ns() < self._ours_until_ns
@@ -400,14 +487,26 @@ class Show:
             self._ledger.heard_of(report)
 
     def _tell_aired(self, utterance: Utterance, report: Report) -> None:
-        self._emit(event_of(AIRED, utterance, frame=report.frame, sample=report.sample))
+        if self.takeover.is_skipped(utterance.id):
+            self._tell_skipped(utterance)
+        else:
+            self._emit(event_of(AIRED, utterance, frame=report.frame, sample=report.sample))
+
+    def _skip_rest(self, utterance: Utterance) -> None:
+        """It left the rundown by order, and its rest is never said."""
+        self._ledger.pass_over(utterance.id)
+        self._let_go(utterance.id)
+        self._tell_skipped(utterance)
+
+    def _tell_skipped(self, utterance: Utterance, reason: str = "by order") -> None:
+        self._emit(event_of(SKIPPED, utterance, reason=reason))
 
     def _let_go(self, identity: str) -> None:
         """It is out of the rundown for good: keep nothing of it."""
         self._started.discard(identity)
         self._synthesised.discard(identity)
         self._patience.forget(identity)
-        if self._prompter.let_go(identity):
+        if self._prompter.let_go(identity) or self.programmes.let_go(identity):
             self.top_up()
         self.forget(identity)
 
@@ -470,13 +569,16 @@ class Show:
             self._rundown.hold(name, on=False)
         if self._doubt_ns is not None and now_ns >= self._doubt_ns:
             self._settle_doubt()
+        if now_ns >= self._topped_ns + NS:
+            self.top_up()  # the time of some section may have come
         self._fill(now_ns)
 
     def _fill(self, now_ns: int) -> None:
         """Have an evergreen line waiting while nothing else can be said."""
         if self.evergreen is None:
             return
-        if not self._may_begin() or any(not _is_evergreen(name) for name, _ in self._rundown.out):
+        others = any(not _is_evergreen(name) for name, _ in self._rundown.out)
+        if not self._may_begin() or self.takeover.paused or self.floor > Lane.SCRIPT or others:
             self.evergreen.not_now(now_ns)
         elif (
             self.evergreen.is_due(now_ns)
@@ -495,9 +597,27 @@ class Show:
             self._rundown.remove(name)
             self._let_go(name)
 
+    def revise(self, reading: Callable[[Place], Reading]) -> None:
+        """The script was edited: read on in it at the same place. What has begun is finished as it was written."""
+        for identity in self._prompter.revise(reading):
+            self._let_go(identity)
+        self.top_up()
+
+    def without_script(self) -> None:
+        """There is no script any more. What has begun is finished."""
+        for identity in self._prompter.close():
+            self._let_go(identity)
+
     def top_up(self) -> None:
         """Keep the coming utterances of the script in the rundown."""
+        self._topped_ns = self._clock.now_ns()
         self._prompter.top_up(self._clock.wall_s(), self._may_be_said)
+        self.programmes.top_up()
+
+    def _withdraw(self, identity: str) -> None:
+        """The schedule takes it back."""
+        self._rundown.remove(identity)
+        self._let_go(identity)
 
     def _may_be_said(self, utterance: Utterance) -> bool:
         """Whether a paragraph of the script was not aired yet, and is no sentence that directors die over."""
@@ -512,18 +632,25 @@ class Show:
     # ── what outlives us ─────────────────────────────────────────────────────────────────────────
 
     def continuity(self, timeline: int) -> Continuity:
-        out = self._rundown.out
-        begun = dict.fromkeys([*self._prompter.begun(), *(name for name, _ in out)])
+        out = [key for key in self._rundown.out if not key[0].startswith(PERSON_PREFIX)]
+        talk = next((key for key in self._rundown.out if key[0].startswith(PERSON_PREFIX)), None)
+        begun = dict.fromkeys([*self._prompter.begun(), *self.programmes.begun_ids(), *(name for name, _ in out)])
         return Continuity(
-            out=list(out),
+            out=out,
             on_air=[found for name in begun if (found := self._rundown.get(name))],
+            began_s=self._began.get(out[0], 0.0) if out else 0.0,
             heard=self._rundown.partly_heard(),
             finished=self._ledger.unclaimed(),
             seen=self._seen,
             seen_s=self._seen_s,
             timeline=timeline,
             place=self._prompter.place(),
+            programmes=self.programmes.places(),
             trying=self._patience.trying(),
+            paused=self.takeover.paused,
+            skipped=self.takeover.skipped(),
+            talking=talk[0] if talk else self._talk_before,
+            before_talk=self._rundown.out.index(talk) if talk else sum(1 for key in out if key in self._before_talk),
         )
 
     def waiting(self) -> int:
@@ -540,7 +667,7 @@ class Show:
 
 def _is_ours(identity: str) -> bool:
     """No message of the queue."""
-    return identity.startswith((SCRIPT_PREFIX, EVERGREEN_PREFIX))
+    return identity.startswith((SCRIPT_PREFIX, EVERGREEN_PREFIX, SCHEDULE_PREFIX, PERSON_PREFIX))
 
 
 def _is_evergreen(identity: str) -> bool:

@@ -21,6 +21,7 @@ from broadcaster.changes import Changes
 from broadcaster.charge import DRAIN_S, Charge
 from broadcaster.children import Plan
 from broadcaster.emergency import Emergency
+from broadcaster.errands import Errands
 from broadcaster.gate import Gate
 from broadcaster.member import Member
 from broadcaster.notify import Notifier
@@ -31,7 +32,7 @@ from broadcaster.watch import STEADY_S
 from pipeline.clock import NS, Clock
 from pipeline.errors import WireError
 from pipeline.lifeline import LineClosed
-from pipeline.wire import Act, Beat, Message, Note, Panic, Reload, Status
+from pipeline.wire import Act, Beat, ChangeSchedule, Done, Message, Note, Panic, Reload, Status
 
 TICK_S = 0.1
 STATUS_EVERY_S = 1.0
@@ -64,6 +65,7 @@ class Supervisor:
         self._emergency = Emergency(runtime_dir)
         self._gate = Gate(self._now())
         self._changes = Changes(self._roster, reloader, self)
+        self._errands = Errands(lambda order: self.tell("director", order))
         self._signals: list[int] = []
         self._stage: int | None = None  #: of the shutdown; None while on air
         self._stage_ends_s = 0.0
@@ -86,6 +88,7 @@ class Supervisor:
                 self._judge()
                 if self._stage is None:
                     self._changes.turn(self._now())
+                self._errands.turn(self._now())
                 self._advance_shutdown()
         self._orders.close()
         self._emergency.forget()
@@ -160,6 +163,8 @@ class Supervisor:
             getattr(log, message.level, log.info)(message.event, child=charge.plan.name, **rank, **message.fields)
             if charge.plan.kind == "engine":
                 charge.fault = charge.fault or ladder.FAULTS.get(str(message.fields.get("error")), "")
+        elif isinstance(message, Done) and charge.plan.kind == "director":
+            self._errands.done(message)
         elif isinstance(message, Act) and charge.plan.kind == "monitor":
             self._recycle(message)
         elif isinstance(message, Beat):
@@ -306,6 +311,8 @@ class Supervisor:
             log.warning("panic.ordered", on=order.on, text=order.text)
             self.tell("playout", self._emergency_message(order, reply))
             self.tell("director", Status(facts=self.status()))
+        elif isinstance(order, ChangeSchedule):
+            self._errands.order(order, reply, self._now())
         else:
             self._changes.order(order, reply)
 

@@ -18,7 +18,7 @@ from broadcaster.timeline import Chunk, Line, Speech, Timeline
 from broadcaster.utterance import Key
 from pipeline.arrays import Pcm
 from pipeline.clock import NS, Clock
-from pipeline.media import Position
+from pipeline.media import AIR_HZ, Position
 from pipeline.wire import AudioChunk, Cut, SpeechDemand
 
 SILENT_NS = 5 * NS  # an engine asks at least each two seconds; after this another one is fed
@@ -77,6 +77,8 @@ class Supply:
         self._to = b""
         self._last: Answer | None = None
         self._repeat = False
+        self._quiet_ns: int | None = None  #: since when all that was given away is heard
+        self.hop_samples = 0  #: that were asked for last
 
     @property
     def has_fed(self) -> bool:
@@ -89,8 +91,14 @@ class Supply:
         line = self._timeline.going_on
         return line.key if line else None
 
+    def read_of(self, key: Key) -> int:
+        """Samples of the sentence that were given away, if it is the one that goes on."""
+        line = self._timeline.going_on
+        return line.read if line and line.key == key else 0
+
     def demand(self, demand: SpeechDemand, to: bytes) -> None:
         """An engine asks."""
+        self.hop_samples = demand.hop_samples
         if self._voids_unknown(demand):
             self.number = demand.timeline
             self.cut(self._cut_utterance)
@@ -179,11 +187,16 @@ class Supply:
         going_on = self._timeline.going_on
         if going_on is not None and going_on.speech is None:
             going_on.speech = self._source.speech(going_on.key)
-        if self._source.quiet():
-            self._timeline.rest()
+        if not self._source.quiet():
+            self._quiet_ns = None
+        else:
+            now_ns = self._clock.now_ns()
+            self._quiet_ns = now_ns if self._quiet_ns is None else self._quiet_ns
+            self._timeline.rest((now_ns - self._quiet_ns) * AIR_HZ // NS)
         self._timeline.replan(self._source.lines())
         chunk = self._timeline.take(demand.hop_samples, demand.ahead_samples)
         if chunk is not None and chunk.begun:
+            self._quiet_ns = None
             self._source.begun(chunk.begun)
         return chunk
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from broadcaster.utterance import Key
+from broadcaster.utterance import LANES, Key
 from pipeline.arrays import Pcm, silence
 from pipeline.errors import SpeechError
 from pipeline.media import (
@@ -42,6 +42,7 @@ class Speech:
         self.failed = False  #: it broke off: the sentence is not whole
         self.taken = False  #: some of it was given away
         self.marks: list[Mark] = []
+        self.provider = ""  #: who spoke it
         self._pieces: list[tuple[int, Piece]] = []
 
     def add(self, piece: Piece) -> None:
@@ -52,6 +53,11 @@ class Speech:
             self._pieces.append((self.samples, piece))
             self.samples += len(piece.air)
         self.marks += piece.marks
+        self.provider = piece.provider or self.provider
+
+    def forget(self, before: int) -> None:
+        """What ends before that sample will not be asked for again."""
+        self._pieces = [(start, piece) for start, piece in self._pieces if start + len(piece.air) > before]
 
     def copy(self, begin: int, samples: int, air: Pcm, drive: Pcm) -> None:
         """Copy [begin, begin + samples) of 48 kHz into both arrays, `air` may be shorter than asked."""
@@ -68,7 +74,10 @@ class Speech:
 
 @dataclass(slots=True)
 class Line:
-    """One sentence on the timeline. `read`: samples of it that were taken. section, lane: see its marks."""
+    """One sentence on the timeline. `read`: samples of it that were taken. section, lane: see its marks.
+
+    pause: samples of silence after it, if another utterance follows of its lane or a lower one. None: the usual.
+    """
 
     key: Key
     text: str
@@ -80,6 +89,7 @@ class Line:
     read: int = 0
     resumed: int = 0  #: samples of it that an earlier process took
     told: set[int] = field(default_factory=set)  #: indices of marks that were in a hop
+    pause: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +131,8 @@ class Timeline:
         self._utterance_pause = utterance_pause
         self._lines: list[Line] = []
         self._quiet = LONG_AGO_SAMPLES  #: silence since the last word
+        self._flows = False  #: hop has followed hop since then
+        self._before: Line | None = None  #: the newest sentence that was given away
         self._until: Position | None = None
 
     @property
@@ -142,22 +154,32 @@ class Timeline:
         line.read = line.resumed = samples - samples % AIR_PER_DRIVE
         self._lines = [line]
         self._quiet = 0
+        self._before = line
         self._until = Position(line.key[0], line.key[1], line.read)
 
-    def rest(self) -> None:
-        """The last word was heard, so no pause is due any more: what comes next begins at once."""
-        self._quiet = LONG_AGO_SAMPLES
+    def rest(self, samples: int) -> None:
+        """The last word was heard so long ago: but for a pause of its own, what comes next begins at once.
+
+        Unless silence is being given since then, which may end in the next sentence: that is counted by itself.
+        """
+        if self._flows and samples <= self._quiet:
+            return
+        planned = self._before is not None and self._before.pause is not None
+        self._quiet = max(self._quiet, samples if planned else LONG_AGO_SAMPLES)
 
     def clear(self) -> None:
         """Drop all that was not taken; what comes next begins at once."""
         self._lines = []
         self._quiet = LONG_AGO_SAMPLES
+        self._flows = False
+        self._before = None
         self._until = None
 
     def take(self, hop: int, ahead: int) -> Chunk | None:
         """The next hop and up to `ahead` samples of what follows it; None when that must wait."""
         self._drop_failed()
         spans, filled = self._walk(hop)
+        self._flows = spans is not None
         if spans is None:
             return None
         following, reach = self._walk_on(hop + ahead - ahead % AIR_PER_DRIVE, spans, filled, hop)
@@ -175,7 +197,7 @@ class Timeline:
     def _walk(self, hop: int) -> tuple[list[_Span] | None, int]:
         """The spans that fill a hop, and how far they reach with their pauses; None when it must wait."""
         spans: list[_Span] = []
-        at, quiet, before = 0, self._quiet, self._until
+        at, quiet, before = 0, self._quiet, self._before
         for line in self._lines:
             start = at + self._pause(line, quiet, before)
             if start >= hop:
@@ -184,7 +206,7 @@ class Timeline:
             if span is None:
                 return (None, 0) if line.begun or not spans else (spans, at)
             spans.append(span)
-            at, quiet, before = span.end, 0, Position(line.key[0], line.key[1], span.begin + span.samples)
+            at, quiet, before = span.end, 0, line
             if at >= hop:
                 return spans, hop
         return (spans, at) if spans else (None, 0)
@@ -195,7 +217,7 @@ class Timeline:
             return spans, hop
         following: list[_Span] = []
         begun = {id(span.line) for span in spans}
-        at, quiet, before = 0, self._quiet, self._until
+        at, quiet, before = 0, self._quiet, self._before
         for line in self._lines:
             speech = line.speech
             # a sentence still being made may yet be put off to a later hop, so it is not promised
@@ -207,16 +229,23 @@ class Timeline:
                 break
             span = _Span(line, start, line.read, min(max(0, speech.samples - line.read), limit - start))
             following.append(span)
-            at, quiet, before = span.end, 0, Position(line.key[0], line.key[1], 0)
+            at, quiet, before = span.end, 0, line
             if not span.finishes or at >= limit:
                 break
         return following, max(at, hop)
 
-    def _pause(self, line: Line, quiet: int, before: Position | None) -> int:
+    def _pause(self, line: Line, quiet: int, before: Line | None) -> int:
         """Silence that is still due before this line."""
         if line.begun or before is None:
             return 0
-        pause = self._sentence_pause if line.key[0] == before.utterance else self._utterance_pause
+        if line.key[0] == before.key[0]:
+            pause = self._sentence_pause
+        elif before.pause is None or not before.last:
+            pause = self._utterance_pause
+        elif LANES[line.lane] > LANES[before.lane]:
+            pause = min(before.pause, self._utterance_pause)
+        else:
+            pause = before.pause
         return max(0, pause - quiet)
 
     def _drop_failed(self) -> None:
@@ -240,7 +269,7 @@ class Timeline:
                 index for index, mark in enumerate(_speech_marks(line)) if mark.at < span.begin + span.samples
             }
             line.read = span.begin + span.samples
-            self._until = Position(line.key[0], line.key[1], line.read)
+            self._before, self._until = line, Position(line.key[0], line.key[1], line.read)
         last = spans[-1].end if spans else 0
         self._quiet = hop - last if spans else self._quiet + hop
         done = {id(span.line) for span in spans if span.finishes}

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import IntEnum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
@@ -23,6 +23,14 @@ VOICE_MAX_CHARS = 100
 TTL_MAX_S = 30 * 86_400.0
 SCRIPT_PREFIX = "script:"  # ids of our own; nobody else may use them
 EVERGREEN_PREFIX = "evergreen:"  # likewise
+SCHEDULE_PREFIX = "schedule:"  # likewise
+PERSON_PREFIX = "person:"  # likewise: a person's own voice, which has no text
+OWN_PREFIXES = {
+    SCRIPT_PREFIX: "script",
+    EVERGREEN_PREFIX: "evergreen words",
+    SCHEDULE_PREFIX: "schedule",
+    PERSON_PREFIX: "person at the microphone",
+}
 FIELDS = ("text", "lane", "mode", "id", "ttl_s", "at", "voice")
 MODES = ("append", "insert", "now")
 FILL = "fill"  # a mode of our own: after all else, at the next sentence end of anything
@@ -45,11 +53,21 @@ DEFAULT_LANE = "command"  # of a message that names none
 LANES = {lane.name.lower(): lane for lane in reversed(Lane)}
 
 
+class Coming(NamedTuple):
+    """A sentence that will be said, and how; see Utterance."""
+
+    text: str
+    voice: str = ""
+    speed: float | None = None
+
+
 class Utterance(msgspec.Struct, frozen=True):
     """One thing to be said; the unit of acknowledgement, interruption and expiry.
 
     stream_id: its entry in the `say` stream, "" when it came another way. voice: "" = the room's.
-    accepted_s, expires_s, due_s: Unix seconds. section: name of the script section it opens, or "".
+    accepted_s, expires_s, due_s: Unix seconds. section: name of the script section it opens, or "". speed: ×, None =
+    the room's. pause_s: silence after it before another begins, None = the usual. source: where the words come from:
+    a script's FILE:LINE, "schedule NAME", "queue ID", "person".
     """
 
     id: str
@@ -62,10 +80,18 @@ class Utterance(msgspec.Struct, frozen=True):
     expires_s: float | None = None
     due_s: float | None = None
     section: str = ""
+    speed: float | None = None
+    pause_s: float | None = None
+    source: str = ""
 
     @property
     def lane_name(self) -> str:
         return self.lane.name.lower()
+
+    @property
+    def is_person(self) -> bool:
+        """A person says it: its sound is not made of text."""
+        return self.id.startswith(PERSON_PREFIX)
 
 
 def parse(
@@ -143,7 +169,7 @@ def _id(given: str | None, stream_id: str) -> str:
         return stream_id
     if not given or len(given) > ID_MAX_CHARS or not given.isprintable() or given != given.strip():
         raise MessageError(f"id: 1 to {ID_MAX_CHARS} printable characters, no spaces around them")
-    for prefix, owner in ((SCRIPT_PREFIX, "script"), (EVERGREEN_PREFIX, "evergreen words")):
+    for prefix, owner in OWN_PREFIXES.items():
         if given.startswith(prefix):
             raise MessageError(f"id: those that begin with {prefix!r} belong to the {owner}")
     return given

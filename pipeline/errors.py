@@ -45,12 +45,32 @@ class UnknownVoice(SpeechError):
     retryable = False
 
 
+class TooOften(SpeechError):
+    """A voice wants to be left alone for so many seconds."""
+
+    def __init__(self, text: str, after_s: float) -> None:
+        super().__init__(text)
+        self.after_s = after_s
+
+
 class VoicesDown(SpeechError):
     """No voice works at the moment; the sentence waits for one, however long that takes."""
 
 
 class BrokeOff(SpeechError):
     """A voice failed in the middle of a sentence; said again from its start, another one speaks it."""
+
+
+class RewriteError(BroadcasterError):
+    """A line was not put into other words; it is said as it was written, and the endpoint is left alone for a while."""
+
+    retryable = True
+
+
+class RewriteRefused(RewriteError):
+    """The endpoint will not answer as it is set up: a wrong key, model or address."""
+
+    retryable = False
 
 
 class EngineError(BroadcasterError):

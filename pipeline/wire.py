@@ -10,6 +10,7 @@ alone, since the smallest process of all, a pusher, reads it.
     supervisor ◀──Beat, Note── every child (lifeline)     supervisor ──Spec, Drain, Panic, Retarget──▶ child
     supervisor ──Status──▶ director, monitor     monitor ──Act──▶ supervisor
     command line ──Panic, Reload, ChangeOutput, Upgrade──▶ supervisor ──Answer──▶ command line
+    command line ──ChangeSchedule──▶ supervisor ──▶ director ──Done──▶ supervisor ──Answer──▶ command line
 """
 
 from __future__ import annotations
@@ -286,6 +287,27 @@ class ChangeOutput(msgspec.Struct, frozen=True, tag=True):
         return f"ChangeOutput({self.what!r}, {self.name!r})"
 
 
+class ChangeSchedule(msgspec.Struct, frozen=True, tag=True):
+    """command line → supervisor → director: change this job and keep it so over restarts, or run it now.
+
+    `what`: add | remove | restore (as the configuration file says) | run. `given`: keys of its section. `number`: the
+    supervisor's, by which it knows the answer.
+    """
+
+    what: str
+    name: str
+    given: dict[str, Any] = {}
+    number: int = 0
+
+
+class Done(msgspec.Struct, frozen=True, tag=True):
+    """director → supervisor: what became of the order with this number."""
+
+    number: int
+    done: bool
+    lines: list[str] = []
+
+
 class Upgrade(msgspec.Struct, frozen=True, tag=True):
     """command line → supervisor: start the processes anew, one after the other, with the code that is installed now.
 
@@ -331,6 +353,8 @@ Message = (
     | Retarget
     | Reload
     | ChangeOutput
+    | ChangeSchedule
+    | Done
     | Upgrade
     | Answer
     | Status

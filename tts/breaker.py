@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import structlog
 
 from pipeline.clock import NS, Clock
-from pipeline.errors import SpeechError, UnknownVoice
+from pipeline.errors import SpeechError, TooOften, UnknownVoice
 
 REST_S = 30.0  #: a provider that failed is left alone so long, and after each failed probe
+ASKED_REST_S = 600.0  #: the longest that a provider which asks for time is given; some ask for a day
 ALONE_REST_S = (0.0, 1.0, 2.0, 4.0, 8.0)  #: while no other one is well; the last again and again
 
 log = structlog.get_logger()
@@ -75,6 +76,8 @@ class Breaker:
             if did_work:
                 log.error("voice.none_left", reason=str(error))
                 self._hurry()
+        if isinstance(error, TooOften):
+            rest_s = max(rest_s, min(error.after_s, ASKED_REST_S))
         one.rests_until_ns += int(rest_s * NS)
         one.failures += 1
         one.setbacks += 1

@@ -30,7 +30,7 @@ import structlog
 from pipeline.media import AIR_HZ, AIR_PER_DRIVE, Mark
 from tts.synthesizer import Piece
 
-FORMAT = 1  #: of a file and of a key; another one is not read
+FORMAT = 2  #: of a file and of a key; another one is not read
 MAGIC = b"SPK" + bytes([FORMAT])
 HEAD = struct.Struct("<4sIII")
 SUFFIX = ".speech"

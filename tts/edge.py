@@ -31,6 +31,7 @@ LEAVE_S = 2.0  #: for connections to close at the end; then they are dropped
 PASSING = re.compile(r", url='[^']*'| ssl:<[^>]*>")  #: of aiohttp's texts: tokens, and what is new at each try
 MP3_BPS = 48_000  #: constant, of the format that edge-tts asks for
 LATE_S = 0.3  #: a word mark may reach so far beyond the sound
+PITCH_HZ = 200.0  #: of most of its voices; it takes a shift in hertz alone
 UNSAID_CHARS, UNSAID_SHARE = 16, 0.25  #: letters after the last word mark: more, and the end was not said
 
 SILENT = silence(0)
@@ -61,7 +62,7 @@ class EdgeSynthesizer:
 
     async def speak(self, sentence: str, voice: Voice) -> AsyncGenerator[Piece, None]:
         inbox = _Inbox()
-        task = asyncio.create_task(_receive(sentence, voice_for(voice.name), voice.rate, inbox), name="edge")
+        task = asyncio.create_task(_receive(sentence, voice_for(voice.name), voice, inbox), name="edge")
         self._tasks.add(task)
         task.add_done_callback(self._gone)
         task.add_done_callback(lambda _: inbox.end())
@@ -125,10 +126,10 @@ class _Inbox:
         return piece
 
 
-async def _receive(sentence: str, voice: str, rate: float, inbox: _Inbox) -> None:
+async def _receive(sentence: str, name: str, voice: Voice, inbox: _Inbox) -> None:
     """The work of the task; SpeechError where the service did not deliver."""
     try:
-        await _stream(sentence, voice, rate, inbox)
+        await _stream(sentence, name, voice, inbox)
     except (aiohttp.ClientError, EdgeTTSException, OSError, TimeoutError) as error:
         raise SpeechError(f"edge: {type(error).__name__}: {PASSING.sub('', str(error))}") from error
     except (ValueError, KeyError) as error:
@@ -136,11 +137,12 @@ async def _receive(sentence: str, voice: str, rate: float, inbox: _Inbox) -> Non
         raise SpeechError(f"edge: an answer that cannot be read: {type(error).__name__}: {error}") from error
 
 
-async def _stream(sentence: str, voice: str, rate: float, inbox: _Inbox) -> None:
+async def _stream(sentence: str, name: str, voice: Voice, inbox: _Inbox) -> None:
     service = edge_tts.Communicate(
         sentence,
-        voice,
-        rate=f"{round((rate - 1) * 100):+d}%",
+        name,
+        rate=f"{round((voice.rate - 1) * 100):+d}%",
+        pitch=f"{round(PITCH_HZ * (2 ** (voice.pitch / 12) - 1)):+d}Hz",
         boundary="WordBoundary",
         connect_timeout=CONNECT_S,
         receive_timeout=ANSWER_S,

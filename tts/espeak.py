@@ -1,8 +1,9 @@
 """espeak-ng inside this process: a sentence in, pieces with word and phoneme marks out, without a network.
 
-In: plain text (markup is off: `<break/>` is read out, not obeyed). Out: speech cut at words, so that the
-marks of a stretch come with its sound. The library has one state for the whole process: one thread at
-a time speaks, the event loop never waits for it. A consumer that stops iterating aborts the sentence.
+In: plain text (markup is off: `<break/>` is read out, not obeyed), with IPA as tts.ipa brackets it. Out:
+speech cut at words, so that the marks of a stretch come with its sound. The library has one state for the
+whole process: one thread at a time speaks, the event loop never waits for it. A consumer that stops
+iterating aborts the sentence.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ import ctypes
 import re
 import threading
 import unicodedata
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import metadata
 
@@ -24,6 +25,8 @@ import numpy as np
 from pipeline.arrays import Pcm
 from pipeline.errors import SpeechError, UnknownVoice
 from pipeline.media import AIR_HZ, PHONEME, WORD, Mark
+from tts.inthread import HandOver, pieces
+from tts.ipa import has_sounds, spelt
 from tts.pcm import Speech
 from tts.synthesizer import Piece, Voice
 
@@ -38,10 +41,15 @@ WAIT_S = 5.0  #: the longest sentence takes 0.5 s on a busy core; beyond that th
 # speak_lib.h of espeak-ng 1.52
 SYNCHRONOUS = 2
 PHONEME_EVENTS, IPA, DONT_EXIT = 1, 2, 0x8000
-UTF8 = 1  # without the flags SSML (0x10) and PHONEMES (0x100): text is text
-RATE, VOLUME = 1, 2
+UTF8 = 1  # without the flag SSML (0x10): text is text
+PHONEMES = 0x100  # [[…]] is espeak's own letters; set only where there are some
+RATE, VOLUME, PITCH = 1, 2, 3
 OK = 0
 EVENT_END, EVENT_WORD, EVENT_PHONEME = 0, 1, 7
+
+# espeak's pitch, 50 being a voice's own: so many semitones, measured
+PITCHES = (0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 99)
+SEMITONES = (-6.7, -5.4, -4.0, -2.8, -1.6, 0.0, 1.7, 3.4, 4.8, 6.8, 8.6)
 
 ALIASES = {"zh-hk": "yue", "zh-mo": "yue", "zh-yue": "yue", "zh": "cmn", "iw": "he"}
 HAN_AND_KANA = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -100,27 +108,12 @@ class EspeakSynthesizer:
         text = _clean(sentence)
         if len(text) > MAX_CHARS:
             raise SpeechError(f"espeak: a sentence of {len(text)} characters; the longest is {MAX_CHARS}")
-        loop = asyncio.get_running_loop()
-        queue: asyncio.Queue[Piece | None] = asyncio.Queue()  # bounded by MAX_CHARS
-        stop = threading.Event()
-
-        def hand_over(piece: Piece | None) -> None:
-            loop.call_soon_threadsafe(queue.put_nowait, piece)
-
-        job = loop.run_in_executor(self._thread, _say, text, voice, hand_over, stop)
-        job.add_done_callback(lambda _: queue.put_nowait(None))
-        spoken = False
+        spoken = pieces(self._thread, lambda hand_over, stop: _say(text, voice, hand_over, stop), "espeak", WAIT_S)
         try:
-            while piece := await asyncio.wait_for(queue.get(), WAIT_S):
-                spoken = True
+            async for piece in spoken:
                 yield piece
-            await job
-            if not spoken:
-                raise SpeechError("espeak: no sound")
-        except TimeoutError as error:
-            raise SpeechError(f"espeak: nothing for {WAIT_S} s") from error
         finally:
-            stop.set()
+            await spoken.aclose()  # now, not when it is collected
 
     async def close(self) -> None:
         await asyncio.to_thread(self._thread.shutdown, cancel_futures=True)
@@ -175,7 +168,7 @@ def _marks(kind: str, starts: list[tuple[int, str]], end: int, rate_hz: int) -> 
 class _Stretches:
     """Collects what one sentence makes espeak say, and hands it over in stretches that end where a word does."""
 
-    def __init__(self, text: str, rate_hz: int, hand_over: Callable[[Piece], None]) -> None:
+    def __init__(self, text: str, rate_hz: int, hand_over: HandOver) -> None:
         self._text, self._rate_hz, self._hand_over = text, rate_hz, hand_over
         self._token_starts = {match.start() for match in TOKENS.finditer(text)}
         self._speech = Speech(rate_hz)
@@ -228,24 +221,27 @@ class _Library:
         self.known = _known_voices(self._lib)
         self.lock = threading.Lock()
 
-    def say(self, text: str, voice: str, rate: float, stretches: _Stretches, stop: threading.Event) -> None:
-        """Speak in the calling thread; returns when all is said or `stop` was set."""
+    def say(self, text: str, name: str, voice: Voice, stretches: _Stretches, stop: threading.Event) -> None:
+        """Speak in the calling thread; returns when all is said or `stop` was set. name: espeak's, of the voice."""
+        written = spelt(text)
 
         def take(wave: ctypes._Pointer[ctypes.c_short], count: int, events: ctypes._Pointer[_Event]) -> int:
             if not stop.is_set():
                 samples = np.ctypeslib.as_array(wave, (count,)).copy() if wave and count else np.zeros(0, np.int16)
-                stretches.take(samples, list(_heard(events)))
+                stretches.take(samples, [replace(one, at=written.origin(one.at)) for one in _heard(events)])
             return int(stop.is_set())
 
         callback = _Callback(take)
-        encoded = text.encode()
-        words_per_minute = min(max(round(WORDS_PER_MINUTE * rate), WPM_RANGE[0]), WPM_RANGE[1])
+        encoded = written.text.encode()
+        flags = UTF8 | PHONEMES if has_sounds(text) else UTF8
+        words_per_minute = min(max(round(WORDS_PER_MINUTE * voice.rate), WPM_RANGE[0]), WPM_RANGE[1])
         self._lib.espeak_SetSynthCallback(callback)
-        if self._lib.espeak_SetVoiceByName(voice.encode()) != OK:
-            raise UnknownVoice(f"espeak: the voice {voice!r} cannot be loaded")
+        if self._lib.espeak_SetVoiceByName(name.encode()) != OK:
+            raise UnknownVoice(f"espeak: the voice {name!r} cannot be loaded")
         self._lib.espeak_SetParameter(RATE, words_per_minute, 0)
         self._lib.espeak_SetParameter(VOLUME, LOUDNESS, 0)
-        if (code := self._lib.espeak_Synth(encoded, len(encoded) + 1, 0, 1, 0, UTF8, None, None)) != OK:
+        self._lib.espeak_SetParameter(PITCH, round(float(np.interp(voice.pitch, SEMITONES, PITCHES))), 0)
+        if (code := self._lib.espeak_Synth(encoded, len(encoded) + 1, 0, 1, 0, flags, None, None)) != OK:
             raise SpeechError(f"espeak: error {code}")
 
 
@@ -255,14 +251,14 @@ def _library() -> _Library:
     return _Library()
 
 
-def _say(text: str, voice: Voice, hand_over: Callable[[Piece], None], stop: threading.Event) -> None:
+def _say(text: str, voice: Voice, hand_over: HandOver, stop: threading.Event) -> None:
     """The work of the thread."""
     library = _library()
     with library.lock:
         if stop.is_set():
             return
         stretches = _Stretches(text, library.rate_hz, hand_over)
-        library.say(text, voice_for(voice.name, library.known), voice.rate, stretches, stop)
+        library.say(text, voice_for(voice.name, library.known), voice, stretches, stop)
         if not stop.is_set():
             stretches.end()
 

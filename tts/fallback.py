@@ -1,41 +1,42 @@
 """A chain of voices: the first one that is kept or well speaks, the next one when it fails.
 
-In: a sentence as viewers see it. Out: pieces with the same properties whoever speaks: no silence at the ends, faded,
-equally loud, WORD marks that carry the shown words. What was spoken whole is kept on disk and needs no provider the
-next time. A provider that failed rests; then it is tried in the background with words of our own, so that no sentence
-waits for one that is still broken, and no odd sentence decides whether it works. What has nothing to say (only
-punctuation or emoji) is MessageError: no voice could say it.
+In: a sentence, marked (tts.markup) or not. Out: pieces with the same properties whoever speaks: no silence at the ends,
+faded, equally loud, WORD marks that carry the shown words. What was spoken whole is kept on disk, each part of a marked
+sentence by itself, and needs no provider the next time. A provider that failed rests; then it is tried in the
+background with words of our own, so that no sentence waits for one that is still broken, and no odd sentence decides
+whether it works. What has nothing to say (only punctuation or emoji) is MessageError: no voice could say it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
-from functools import lru_cache
-from importlib import import_module
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import structlog
 
 from pipeline.arrays import Pcm
 from pipeline.clock import NS, Clock
 from pipeline.errors import BrokeOff, MessageError, SpeechError, UnknownVoice, VoicesDown
-from pipeline.media import AIR_HZ, WORD
+from pipeline.media import AIR_HZ
 from tts.breaker import REST_S, Breaker, Health
 from tts.cache import Kept, SpeechCache, key_of
 from tts.loudness import CERTAIN_S, Leveller, Levels
-from tts.pcm import Trimmer
-from tts.reading import Reading, ShownWords
+from tts.prosody import ABILITIES, Ability, Diction, Part, Score, performed, score
+from tts.reading import Reading
+from tts.settings import NO_SETTINGS, ProviderSettings
 from tts.soundness import Soundness
-from tts.synthesizer import PROVIDERS, Piece, Synthesizer, Voice
-from tts.text import CHINESE, language_of, readable
+from tts.synthesizer import Piece, Synthesizer, Voice, load_provider
+from tts.tempo import Tempos
+from tts.text import NOT_LATIN, language_of, readable
+from tts.trimmer import Trimmer
 
 LEAVE_S = 0.5  #: for a provider to let go of a sentence; then it is left behind
-MAX_CHARS = 4000  #: of a sentence as it is read: 500 characters of signs come to no more
+SCORES_KEPT = 1024
 SAME_GAIN_DB = 0.5  #: a kept sentence this near to its voice's gain is taken as it is
 PROBES = {"zh": "一二三。"}  #: what a resting provider must say; nobody hears it
 PROBE = "One two three."
@@ -62,14 +63,17 @@ def make_chain(
     directory: Path | None = None,
     cache_bytes: int = 0,
     rest_s: float = REST_S,
+    *,
+    settings: ProviderSettings = NO_SETTINGS,
+    diction: Diction | None = None,
 ) -> Chain:
     """A chain of providers named in tts.synthesizer.PROVIDERS. directory: what outlives the process; None: nothing."""
-    providers = [(name, _made(name)) for name in names]
+    providers = [(name, load_provider(name, settings)) for name in names]
     cache = SpeechCache(directory or Path(), cache_bytes if directory else 0)
     levels = Levels(directory / "loudness.json" if directory else None)
     cache.open()
     levels.open()
-    return Chain(providers, timeout_s, clock, cache, levels, rest_s)
+    return Chain(providers, timeout_s, clock, cache, levels, rest_s, diction)
 
 
 class Chain:
@@ -86,11 +90,15 @@ class Chain:
         cache: SpeechCache,
         levels: Levels,
         rest_s: float = REST_S,
+        diction: Diction | None = None,
     ) -> None:
         self._breaker = Breaker([name for name, _ in providers], clock, rest_s)
         self._providers = [Provider(one, health) for (_, one), health in zip(providers, self._breaker.all, strict=True)]
         self._timeout_s, self._clock = timeout_s, clock
-        self._cache, self._levels = cache, levels
+        self._cache, self._levels, self._tempos = cache, levels, Tempos()
+        self._diction = diction or Diction()
+        # a millisecond each, and asked for again whenever somebody looks what is kept
+        self._score = lru_cache(maxsize=SCORES_KEPT)(self._scored)
         self._spoke_last = 0  # place in the chain
         self._learning: set[asyncio.Task[None]] = set()
 
@@ -106,14 +114,14 @@ class Chain:
         return {one.name: "well" if one.well else "resting" for one in self._breaker.all}
 
     def can_say(self, sentence: str, voice: Voice) -> bool:
-        return self.works or any(key in self._cache for key in self._keys(sentence, voice))
+        return self.works or any(map(self._has, self._keys(sentence, voice)))
 
     def keeps(self, sentence: str, voice: Voice) -> bool:
-        return any(key in self._cache for key in self._keys(sentence, voice)[:1])
+        return any(map(self._has, self._keys(sentence, voice)[:1]))
 
     def pin(self, sentence: str, voice: Voice) -> bool:
-        kept = next((key for key in self._keys(sentence, voice) if key in self._cache), None)
-        return kept is not None and self._cache.pin(kept)
+        kept = next(filter(self._has, self._keys(sentence, voice)), None)
+        return kept is not None and all(map(self._cache.pin, kept))
 
     def tick(self) -> None:
         """Try the providers whose rest is over."""
@@ -123,33 +131,29 @@ class Chain:
 
     async def speak(self, sentence: str, voice: Voice) -> AsyncGenerator[Piece, None]:
         """The pieces of one sentence, as tts.synthesizer.Voices says."""
-        reading, voice = prepared(sentence, voice)
         tried: list[tuple[Provider, SpeechError]] = []
         proven = False
         for provider in self._providers:
-            key = _key(provider, reading, voice)
-            if (kept := await self._cache.get(key)) is not None:
-                words = ShownWords(reading)
-                for piece in self._levelled(kept, _level(provider, voice)):
-                    yield _as_shown(piece, words)
-                return
-            health = provider.health
-            if not health.well:
+            score, health = self._score(provider.name, sentence, voice), provider.health
+            keys = [_key(provider, part) for part in score.parts]
+            kept = {key: found for key in keys if (found := await self._cache.get(key)) is not None}
+            asks = len(kept) < len(set(keys))
+            if asks and not health.well:
                 continue
-            words, begun = ShownWords(reading), False
-            was_proven, setbacks = health.proven, health.setbacks
+            begun, was_proven, setbacks = False, health.proven, health.setbacks
             try:
-                async with aclosing(self._spoken(provider, reading, voice, key)) as pieces:
+                async with aclosing(performed(score, partial(self._part, provider, kept))) as pieces:
                     async for piece in pieces:
-                        if not begun:
+                        if asks and not begun:
                             self._speaks(provider)
                         begun = True
-                        yield _as_shown(piece, words)
-                self._breaker.worked(health, setbacks)
+                        yield replace(piece, provider=provider.name)
+                if asks:
+                    self._breaker.worked(health, setbacks)
                 return
             except SpeechError as error:
                 if not isinstance(error, UnknownVoice):
-                    provider.asked = voice
+                    provider.asked = score.voice
                 self._breaker.failed(health, error, setbacks)
                 if begun:
                     raise BrokeOff(f"{provider.name} broke off: {error}") from error
@@ -170,20 +174,39 @@ class Chain:
 
     # ── one sentence of one provider ─────────────────────────────────────────────────────────────
 
-    async def _spoken(
-        self, provider: Provider, reading: Reading, voice: Voice, key: str
-    ) -> AsyncGenerator[Piece, None]:
-        """Levelled pieces, each in time; a sentence that came whole is kept, and its loudness learnt."""
+    async def _part(self, provider: Provider, kept: Mapping[str, Kept], part: Part) -> AsyncGenerator[Piece, None]:
+        """What is kept of a part, or what the provider says; in the voice of the rest if it lacks the part's own."""
+        key = _key(provider, part)
+        if key in kept:
+            for piece in self._levelled(kept[key], _level(provider, part.voice), part.gain_db):
+                yield piece
+            return
+        begun = False
+        try:
+            async with aclosing(self._spoken(provider, part, part.voice, key)) as pieces:
+                async for piece in pieces:
+                    begun = True
+                    yield piece
+            return
+        except UnknownVoice:
+            if begun or part.otherwise is None:
+                raise
+        async with aclosing(self._spoken(provider, part, part.otherwise, key)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def _spoken(self, provider: Provider, part: Part, voice: Voice, key: str) -> AsyncGenerator[Piece, None]:
+        """Levelled pieces, each in time; a part that came whole is kept, and its voice's loudness learnt."""
         raw: list[Piece] = []
         made: list[Piece] = []
         gain_db, level = 0.0, _level(provider, voice)
         leveller: Leveller | None = None
         least = 0 if self._levels.is_certain(level) else int(CERTAIN_S * AIR_HZ)
-        async with aclosing(_gathered(self._checked(provider, reading, voice), least)) as batches:
+        async with aclosing(_gathered(self._checked(provider, part.reading, voice), least)) as batches:
             async for batch in batches:
                 raw += batch
                 if leveller is None:
-                    gain_db = await self._gain(level, raw)
+                    gain_db = await self._gain(level, raw) + part.gain_db
                     leveller = Leveller(gain_db)
                 for piece in filter(None, map(leveller.feed, batch)):
                     made.append(piece)
@@ -198,12 +221,12 @@ class Chain:
         known = self._levels.gain_db(level) if self._levels.is_certain(level) else None
         return await self._levels.preview(level, _airs(raw)) if known is None else known
 
-    def _levelled(self, kept: Kept, level: str) -> list[Piece]:
-        """A kept sentence, at the gain that its voice has by now."""
+    def _levelled(self, kept: Kept, level: str, more_db: float) -> list[Piece]:
+        """A kept part, at the gain that its voice has by now. more_db: that the part has beside it."""
         gain_db = self._levels.gain_db(level)
-        if gain_db is None or abs(gain_db - kept.gain_db) <= SAME_GAIN_DB:
+        if gain_db is None or abs(gain_db + more_db - kept.gain_db) <= SAME_GAIN_DB:
             return [kept.piece]
-        leveller = Leveller(gain_db - kept.gain_db)
+        leveller = Leveller(gain_db + more_db - kept.gain_db)
         return [piece for piece in (leveller.feed(kept.piece), leveller.end()) if piece]
 
     async def _checked(self, provider: Provider, reading: Reading, voice: Voice) -> AsyncGenerator[Piece, None]:
@@ -211,7 +234,10 @@ class Chain:
 
         The first ones are held until there is enough to judge by.
         """
-        trimmer, soundness = Trimmer(), Soundness(reading.text, voice.rate, self._timeout_s)
+        trimmer = Trimmer(self._levels.lufs(_level(provider, voice)))
+        tempo = f"{_level(provider, voice)}@{voice.rate:.1f}"
+        usual, latin = self._tempos.usual(tempo), language_of("", voice.name) not in NOT_LATIN
+        soundness = Soundness(reading.text, voice.rate, self._timeout_s, usual, latin=latin)
         held: list[Piece] = []
         begun_ns = self._clock.now_ns()
         pieces = provider.synthesizer.speak(reading.text, voice)
@@ -223,6 +249,7 @@ class Chain:
                     held.append(piece)
                 if last:
                     soundness.end()
+                    self._tempos.learn(tempo, reading.text, soundness.normal_s)
                 if last or soundness.judged:
                     for one in held:
                         yield one
@@ -280,33 +307,30 @@ class Chain:
             return UnknownVoice(text)
         return SpeechError(text) if proven else VoicesDown(text)
 
+    def _scored(self, name: str, sentence: str, voice: Voice) -> Score:
+        return score(sentence, voice, ABILITIES.get(name, Ability()), self._diction)
+
     # ── what is kept ─────────────────────────────────────────────────────────────────────────────
 
-    def _keys(self, sentence: str, voice: Voice) -> list[str]:
-        """Of the sentence by each provider, best first; none when there is nothing to say."""
+    def _has(self, keys: Sequence[str]) -> bool:
+        return all(key in self._cache for key in keys)
+
+    def _keys(self, sentence: str, voice: Voice) -> list[list[str]]:
+        """Of the sentence's parts by each provider, best first; none when there is nothing to say."""
         try:
-            reading, voice = prepared(sentence, voice)
+            return [
+                [_key(provider, part) for part in self._score(provider.name, sentence, voice).parts]
+                for provider in self._providers
+            ]
         except MessageError:
             return []
-        return [_key(provider, reading, voice) for provider in self._providers]
 
 
-@lru_cache(maxsize=1024)  # a millisecond each, and asked for again whenever somebody looks what is kept
-def prepared(sentence: str, voice: Voice) -> tuple[Reading, Voice]:
-    """How a sentence is read, and by which voice: Hanzi need a Chinese one, whatever the room speaks."""
-    language = language_of(sentence, voice.name)
-    reading = readable(sentence, language)
-    if not reading.sayable:
-        raise MessageError(f"nothing to say in {sentence[:40]!r}: no letter and no figure")
-    if len(reading.text) > MAX_CHARS:
-        raise MessageError(f"{sentence[:40]!r}… is {len(reading.text)} characters when read out; at most {MAX_CHARS}")
-    if language == "zh" and voice.name.split("-")[0].split("+")[0].lower() not in CHINESE:
-        return reading, Voice("zh", voice.rate)
-    return reading, voice
-
-
-def _key(provider: Provider, reading: Reading, voice: Voice) -> str:
-    return key_of(provider.name, provider.synthesizer.version, voice.name, voice.rate, reading.text)
+def _key(provider: Provider, part: Part) -> str:
+    voice, version = part.voice, provider.synthesizer.version
+    otherwise = part.otherwise.name if part.otherwise else ""  # whose sound it may be
+    made_by = (provider.name, version, voice.name, otherwise, voice.rate, voice.pitch, part.gain_db)
+    return key_of(*made_by, part.reading.text)
 
 
 def _level(provider: Provider, voice: Voice) -> str:
@@ -316,13 +340,6 @@ def _level(provider: Provider, voice: Voice) -> str:
 
 def _airs(pieces: Sequence[Piece]) -> list[Pcm]:
     return [piece.air for piece in pieces]
-
-
-def _as_shown(piece: Piece, words: ShownWords) -> Piece:
-    """The piece with words as viewers see them; a word that an earlier one stands for goes."""
-    told = [(mark, words.shown(mark.text) if mark.kind == WORD else mark.text) for mark in piece.marks]
-    marks = tuple(msgspec.structs.replace(mark, text=text) for mark, text in told if text)
-    return Piece(piece.air, piece.drive, marks)
 
 
 async def _gathered(pieces: AsyncGenerator[Piece, None], least: int) -> AsyncGenerator[list[Piece], None]:
@@ -347,9 +364,3 @@ async def _left(pieces: AsyncIterator[Piece]) -> None:
             await asyncio.wait_for(pieces.aclose(), LEAVE_S)
         except TimeoutError:
             log.warning("voice.left_behind", after_s=LEAVE_S)
-
-
-def _made(name: str) -> Synthesizer:
-    module, _, attribute = PROVIDERS[name].partition(":")
-    synthesizer: Synthesizer = getattr(import_module(module), attribute)()
-    return synthesizer

@@ -29,6 +29,8 @@ GAIN_DB = (-20.0, 30.0)  #: beyond, a voice is broken, and so is its measurement
 CERTAIN_S = 3.0  #: of speech until a loudness is believed
 SETTLED_S = 30.0  #: of speech that a gain is found over
 FOLLOW = 0.5  #: how far a settled gain follows the next SETTLED_S: a provider may change a voice
+HEARD_VOICES = 16  #: whose sound is held at once, up to SETTLED_S each: 46 MB
+KNOWN_VOICES = 1000  #: a message may name any voice; the oldest is measured anew
 NEAR_DB = 0.2  #: to TARGET_LUFS: near enough
 TRIES = 4  #: the limiter takes a decibel from peaky voices, which more gain gives back
 UNHEARD_LUFS = -60.0  #: ebur128 says -70 where no block of 400 ms passed its gate
@@ -83,6 +85,10 @@ class Levels:
         known = self._known.get(voice)
         return None if known is None else known.db
 
+    def lufs(self, voice: str) -> float | None:
+        """How loud a voice is before its gain; None while that is not certain."""
+        return TARGET_LUFS - self._known[voice].db if self.is_certain(voice) else None
+
     async def preview(self, voice: str, sounds: Sequence[Pcm]) -> float:
         """The gain for a sentence of a voice that is not certain, from its beginning and what was heard before."""
         before = self._heard.get(voice, _Heard()).sounds
@@ -91,7 +97,9 @@ class Levels:
 
     async def learn(self, voice: str, sounds: Sequence[Pcm]) -> None:
         """A whole sentence of a voice, as its provider made it."""
-        heard = self._heard.setdefault(voice, _Heard())
+        heard = self._heard[voice] = self._heard.pop(voice, _Heard())
+        if len(self._heard) > HEARD_VOICES:
+            del self._heard[next(iter(self._heard))]
         heard.sounds += sounds
         seconds, known = heard.seconds, self._known.get(voice)
         settled = known is not None and known.seconds >= SETTLED_S
@@ -106,16 +114,18 @@ class Levels:
             self._known[voice] = Gain(gain_db, max(seconds, known.seconds if known else 0.0))
         else:
             known.db += FOLLOW * (gain_db - known.db)
+        if len(self._known) > KNOWN_VOICES:
+            del self._known[next(name for name in self._known if name != voice)]
         async with self._saving:
-            await asyncio.to_thread(self._save)
+            await asyncio.to_thread(self._save, msgspec.json.encode(self._known))
 
-    def _save(self) -> None:
+    def _save(self, known: bytes) -> None:
         if self._path is None:
             return
         part = self._path.with_suffix(".part")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(msgspec.json.encode(self._known))
+            part.write_bytes(known)
             part.replace(self._path)
         except OSError as error:
             if not self._refused:
@@ -192,6 +202,29 @@ class Leveller:
         ready = tuple(mark for mark in self._marks if whole or mark.at < self._made)
         self._marks = [] if whole else [mark for mark in self._marks if mark.at >= self._made]
         return Piece(air, drive, ready) if count else None
+
+
+class Meter:
+    """The gated loudness of a sound as it comes."""
+
+    def __init__(self) -> None:
+        self._filter = _Filter(METER)
+        self.lufs = UNHEARD_LUFS  #: of all so far
+
+    def feed(self, sound: Pcm) -> None:
+        self._filter.push(sound)
+        self.lufs = _read(self._filter.ready(), self.lufs)
+
+
+class Limiter:
+    """48 kHz mono in, the same with no sample above PEAK_DBFS out; a few milliseconds are held back."""
+
+    def __init__(self) -> None:
+        self._filter = _Filter(("alimiter", LIMITER), ("aformat", "sample_fmts=s16"))
+
+    def feed(self, sound: Pcm) -> Pcm:
+        self._filter.push(sound)
+        return np.concatenate([silence(0), *(frame.to_ndarray()[0] for frame in self._filter.ready())])
 
 
 class _Filter:

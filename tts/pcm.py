@@ -1,9 +1,8 @@
-"""Everything sample-wise: whatever a voice delivers becomes aligned, trimmed, click-free speech.
+"""Everything sample-wise: whatever a voice delivers becomes aligned speech.
 
 In: PCM of any rate or an mp3 byte stream, as it arrives. Out: `Piece`s whose 16 kHz drive lies exactly
 on every third 48 kHz sample. Nothing waits for the end of a sentence: a resampler holds back
-milliseconds, trimming holds back only silence that may turn out to be the last. It never reads a
-clock and never changes loudness except in the fades.
+milliseconds. It never reads a clock and never changes loudness.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 
-from pipeline.arrays import Pcm
+from pipeline.arrays import Pcm, silence
 from pipeline.errors import BadInput, SpeechError
 from pipeline.media import AIR_HZ, AIR_PER_DRIVE, DRIVE_HZ, Mark
 from tts.synthesizer import Piece
@@ -30,16 +29,8 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from pydub import AudioSegment
     from pydub.exceptions import PydubException
-    from pydub.silence import detect_leading_silence
 
 PCM_BYTES = 2  #: bytes of one sample
-MS = AIR_HZ // 1000  #: 48 air samples are one millisecond, a whole number of driving samples too
-LEAD_MS = 30  #: kept before the first sound: the onset of a soft consonant lies below SILENCE_DB
-TAIL_MS = 60  #: kept after the last sound: a voice dies away, it does not stop
-FADE_MS = 8  #: in and out: long enough not to click, too short to hear
-SILENCE_DB = -55.0  #: dBFS, RMS over STEP_MS: under every spoken sound, over mp3 noise
-STEP_MS = 5  #: grain of the search for silence
-
 PASS_HZ, STOP_HZ = 7_000, 8_000  #: above STOP_HZ a 16 kHz signal would alias
 HALF = 90  #: taps on each side: 60 dB over that transition; 1.9 ms held back
 KAISER_BETA = 5.65  #: 60 dB (Kaiser 1974)
@@ -54,7 +45,7 @@ class Resampler:
 
     def feed(self, samples: Pcm) -> Pcm:
         if not len(samples):
-            return _none()
+            return silence(0)
         frame = AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="mono")
         frame.sample_rate = self._rate_hz
         return _pcm(self._swr.resample(frame))
@@ -89,7 +80,7 @@ class Mp3Decoder:
                 continue  # Xing and ID3 frames carry no sound
         self._decoded = self._decoded or bool(frames)
         try:
-            return np.concatenate([_none(), *(_pcm(self._swr.resample(frame)) for frame in frames)])
+            return np.concatenate([silence(0), *(_pcm(self._swr.resample(frame)) for frame in frames)])
         except (ValueError, av.error.FFmpegError) as error:
             raise SpeechError(f"mp3 cannot be decoded: {error}") from error
 
@@ -112,79 +103,23 @@ class Speech:
         return self._piece(self._halver.feed(air), marks)
 
     def end(self, marks: Iterable[Mark] = ()) -> Piece | None:
-        rest = _none() if self._resampler is None or not self._halver.fed else self._resampler.end()
+        rest = silence(0) if self._resampler is None or not self._halver.fed else self._resampler.end()
         return self._piece(self._halver.end(rest), marks)
 
     def _piece(self, pair: tuple[Pcm, Pcm], marks: Iterable[Mark]) -> Piece | None:
         air, drive = pair
         self._made += len(air)
-        ready, self._marks = _before(self._made, [*self._marks, *marks])
+        ready, self._marks = before(self._made, [*self._marks, *marks])
         return Piece(air, drive, ready) if len(air) else None
-
-
-class Trimmer:
-    """Pieces of one sentence in, the same without silence at either end, faded in and out; marks moved.
-
-    `end` gives the last piece; a sentence that was silent all through gives no piece at all.
-    """
-
-    def __init__(self) -> None:
-        self._air, self._drive = _none(), _none()
-        self._marks: list[Mark] = []
-        self._cut = 0  # air samples taken off the front
-        self._made = 0
-        self._started = False
-
-    def feed(self, piece: Piece) -> Piece | None:
-        self._air = np.concatenate([self._air, piece.air])
-        self._drive = np.concatenate([self._drive, piece.drive])
-        self._marks += piece.marks
-        if not self._started and not self._start():
-            return None
-        held = max(_trailing_silence_ms(self._air), FADE_MS) * MS
-        return self._emit((len(self._air) - held) // MS * MS)
-
-    def end(self) -> Piece | None:
-        if not self._started:
-            return None
-        silent = _trailing_silence_ms(self._air)
-        keep = len(self._air) - max(0, silent - TAIL_MS) * MS
-        keep -= keep % AIR_PER_DRIVE
-        self._air, self._drive = self._air[:keep], self._drive[: keep // AIR_PER_DRIVE]
-        self._air, self._drive = _faded_out(self._air, AIR_HZ), _faded_out(self._drive, DRIVE_HZ)
-        self._marks = [mark for mark in self._marks if mark.at - self._cut < self._made + keep]
-        return self._emit(keep)
-
-    def _start(self) -> bool:
-        """Whether a sound was heard; then the front is trimmed and faded in."""
-        silent = _leading_silence_ms(self._air)
-        heard = silent + FADE_MS <= len(self._air) // MS
-        cut = max(0, (silent if heard else len(self._air) // MS) - LEAD_MS) * MS
-        self._air, self._drive = self._air[cut:], self._drive[cut // AIR_PER_DRIVE :]
-        self._cut += cut
-        if heard:
-            self._air, self._drive = _faded_in(self._air, AIR_HZ), _faded_in(self._drive, DRIVE_HZ)
-            self._started = True
-        return heard
-
-    def _emit(self, samples: int) -> Piece | None:
-        if samples <= 0:
-            return None
-        air, self._air = self._air[:samples], self._air[samples:]
-        drive = self._drive[: samples // AIR_PER_DRIVE]
-        self._drive = self._drive[samples // AIR_PER_DRIVE :]
-        self._made += samples
-        ready, self._marks = _before(self._cut + self._made, self._marks)
-        return Piece(air, drive, tuple(mark.moved(-min(self._cut, mark.at)) for mark in ready))
 
 
 def joined(pieces: Sequence[Piece]) -> Piece:
     """One piece of several that follow one another; their marks count from the sentence already."""
     if not pieces:
-        return Piece(_none(), _none())
-    air = reduce(lambda one, two: one.append(two, crossfade=0), (_segment(piece.air, AIR_HZ) for piece in pieces))
-    drive = reduce(lambda one, two: one.append(two, crossfade=0), (_segment(piece.drive, DRIVE_HZ) for piece in pieces))
-    return Piece(_samples(air), _samples(drive), tuple(mark for piece in pieces for mark in piece.marks))
+        return Piece(silence(0), silence(0))
+    air = reduce(lambda one, two: one.append(two, crossfade=0), (segment(piece.air, AIR_HZ) for piece in pieces))
+    drive = reduce(lambda one, two: one.append(two, crossfade=0), (segment(piece.drive, DRIVE_HZ) for piece in pieces))
+    return Piece(samples_of(air), samples_of(drive), tuple(mark for piece in pieces for mark in piece.marks))
 
 
 def read_wav(path: Path) -> Piece:
@@ -194,8 +129,15 @@ def read_wav(path: Path) -> Piece:
     except (OSError, EOFError, ValueError, PydubException) as error:
         raise BadInput(f"{path}: not a PCM WAV file ({error})") from error
     speech = Speech(segment.frame_rate)
-    pieces = [speech.feed(_samples(segment)), speech.end()]
+    pieces = [speech.feed(samples_of(segment)), speech.end()]
     return joined([piece for piece in pieces if piece])
+
+
+def before(sample: int, marks: list[Mark]) -> tuple[tuple[Mark, ...], list[Mark]]:
+    """(marks before a sample, the others), each in order of time."""
+    marks = sorted(marks, key=lambda mark: mark.at)
+    ready = tuple(mark for mark in marks if mark.at < sample)
+    return ready, marks[len(ready) :]
 
 
 class _Thirds:
@@ -210,7 +152,7 @@ class _Thirds:
         self._held = np.concatenate([self._held, air])
         count = max(0, (len(self._held) - 2 * HALF + AIR_PER_DRIVE - 1) // AIR_PER_DRIVE)
         if not count:
-            return _none(), _none()
+            return silence(0), silence(0)
         drive = _low_passed(self._held, count)
         ready = self._held[HALF : HALF + count * AIR_PER_DRIVE]
         self._held = self._held[count * AIR_PER_DRIVE :]
@@ -219,8 +161,8 @@ class _Thirds:
     def end(self, air: Pcm) -> tuple[Pcm, Pcm]:
         left = len(self._held) - HALF + len(air)
         padded = -(-left // AIR_PER_DRIVE) * AIR_PER_DRIVE
-        silence = np.zeros(padded - left + HALF, np.int16)
-        ready, drive = self.feed(np.concatenate([air, silence]))
+        rest = np.zeros(padded - left + HALF, np.int16)
+        ready, drive = self.feed(np.concatenate([air, rest]))
         return ready[:padded], drive[: padded // AIR_PER_DRIVE]
 
 
@@ -242,44 +184,13 @@ def _low_passed(air: Pcm, count: int) -> Pcm:
     return np.clip(np.rint(total), -32768, 32767).astype(np.int16)
 
 
-def _before(sample: int, marks: list[Mark]) -> tuple[tuple[Mark, ...], list[Mark]]:
-    """(marks before a sample, the others), each in order of time."""
-    marks = sorted(marks, key=lambda mark: mark.at)
-    ready = tuple(mark for mark in marks if mark.at < sample)
-    return ready, marks[len(ready) :]
-
-
-def _leading_silence_ms(air: Pcm) -> int:
-    whole = _segment(air[: len(air) // MS * MS], AIR_HZ)
-    return int(detect_leading_silence(whole, silence_threshold=SILENCE_DB, chunk_size=STEP_MS))
-
-
-def _trailing_silence_ms(air: Pcm) -> int:
-    """Whole milliseconds of silence at the end; samples beyond the last whole one count with it."""
-    return _leading_silence_ms(air[len(air) % MS :][::-1])
-
-
-def _faded_in(samples: Pcm, rate_hz: int) -> Pcm:
-    edge = FADE_MS * rate_hz // 1000
-    return np.concatenate([_samples(_segment(samples[:edge], rate_hz).fade_in(FADE_MS)), samples[edge:]])
-
-
-def _faded_out(samples: Pcm, rate_hz: int) -> Pcm:
-    edge = len(samples) - FADE_MS * rate_hz // 1000
-    return np.concatenate([samples[:edge], _samples(_segment(samples[edge:], rate_hz).fade_out(FADE_MS))])
-
-
-def _segment(samples: Pcm, rate_hz: int) -> AudioSegment:
+def segment(samples: Pcm, rate_hz: int) -> AudioSegment:
     return AudioSegment(samples.tobytes(), sample_width=PCM_BYTES, frame_rate=rate_hz, channels=1)
 
 
-def _samples(segment: AudioSegment) -> Pcm:
+def samples_of(segment: AudioSegment) -> Pcm:
     return np.frombuffer(segment.raw_data, np.int16)
 
 
 def _pcm(frames: Iterable[AudioFrame]) -> Pcm:
-    return np.concatenate([_none(), *(frame.to_ndarray()[0] for frame in frames)])
-
-
-def _none() -> Pcm:
-    return np.zeros(0, np.int16)
+    return np.concatenate([silence(0), *(frame.to_ndarray()[0] for frame in frames)])

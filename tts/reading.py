@@ -1,8 +1,8 @@
 """What is written becomes what is said: figures, prices, units, dates, signs. Pure.
 
-In: a sentence as viewers see it, and its language. Out: a `Reading`: the text for a voice, and for each
-stretch of it where it came from, so that a spoken word leads back to the shown one. Text stays text:
-markup is never interpreted, emoji and control characters are not said.
+In: a sentence as viewers see it, its language, and what of it is said otherwise. Out: a `Reading`: the
+text for a voice, and for each stretch of it where it came from, so that a spoken word leads back to the
+shown one. Text stays text: markup is never interpreted, emoji and control characters are not said.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from tts.lexicon import Respelt
 from tts.tongues import EN_MONEY, EN_MONTHS, EN_UNITS, SCALES, TONGUES, ZH_MEASURES, ZH_UNITS, Tongue
 
 SEARCH_AHEAD = 40  #: characters in which a reported word is looked for: further off it is another one
@@ -24,6 +25,8 @@ SAID_SYMBOLS = frozenset("℃°±÷×№㎡+=")  #: symbols that a rule reads
 
 PLAIN = {chr(0xFF01 + offset): chr(0x21 + offset) for offset in range(94) if chr(0x21 + offset) not in "!(),;?"}
 PLAIN |= {"￥": "¥", "\u2212": "-", "\u2013": "-", "〜": "~", "\u3000": " "}  #: look-alikes, one character for one
+RINGED = (*range(0x2460, 0x2469), *range(0x2474, 0x247D), *range(0x2776, 0x277F))  # ① ⑴ ❶, which many voices lack
+PLAIN |= {chr(code): str(unicodedata.digit(chr(code))) for code in RINGED}
 EN_MONTH_NAMES = {name[:length]: index for index, name in enumerate(EN_MONTHS, 1) for length in (3, len(name))}
 
 NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?)"
@@ -119,6 +122,7 @@ class ShownWords:
         self._reading = reading
         self._said_to = 0
         self._shown_to = 0
+        self.at = 0  #: where in the shown text the word begins that was told last
 
     def shown(self, word: str) -> str:
         """The shown word; empty where an earlier one stood for it (`nineteen dollars` → `$19`, ``)."""
@@ -127,25 +131,39 @@ class ShownWords:
             return word
         self._said_to = at + len(word)
         start, end = self._reading.origin(at, self._said_to)
+        self.at = start
         start, self._shown_to = max(start, self._shown_to), max(end, self._shown_to)
         return self._reading.shown[start:end].strip()
 
 
-def readable(sentence: str, language: str) -> Reading:
-    """The reading of a sentence in `zh` or `en`; another language keeps its figures, its voice knows them."""
+def readable(sentence: str, language: str, respelt: Sequence[Respelt] = ()) -> Reading:
+    """The reading of a sentence in `zh` or `en`; another language keeps its figures, its voice knows them.
+
+    respelt: from a dictionary, in order. A word inside an address or a price is left as it is.
+    """
     plain = _plain(sentence)
-    tongue = TONGUES.get(language)
     builder, done = _Builder(sentence, plain), 0
+    for said in _said_otherwise(plain, TONGUES.get(language), respelt):
+        builder.copy(done, said.start)
+        builder.say(said.said, said.start, said.end)
+        done = said.end
+    builder.copy(done, len(plain))
+    return builder.built()
+
+
+def _said_otherwise(plain: str, tongue: Tongue | None, respelt: Sequence[Respelt]) -> list[Respelt]:
+    """Figures and signs, and the words of a dictionary, in order."""
+    found, left = [], list(respelt)
     for match in ANY_RULE.finditer(plain) if tongue else ():
         name = match.lastgroup or ""
         parts = PATTERNS[name].match(plain, match.start())
         if tongue is None or parts is None:
             continue
-        builder.copy(done, match.start())
-        builder.say(READERS[name](tongue, parts), match.start(), match.end())
-        done = match.end()
-    builder.copy(done, len(plain))
-    return builder.built()
+        meeting = [one for one in left if one.start < match.end() and match.start() < one.end]
+        if all(match.end() - match.start() > one.end - one.start for one in meeting):
+            left = [one for one in left if one not in meeting]
+            found.append(Respelt(match.start(), match.end(), READERS[name](tongue, parts)))
+    return sorted([*found, *left], key=lambda one: one.start)
 
 
 READERS: dict[str, Callable[[Tongue, re.Match[str]], str]] = {

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
+from pipeline.errors import ConfigError
 from pipeline.media import Mark
+from tts.settings import ProviderSettings
 
 if TYPE_CHECKING:
     from pipeline.arrays import Pcm
@@ -17,15 +20,21 @@ if TYPE_CHECKING:
 PROVIDERS: Mapping[str, str] = {
     "edge": "tts.edge:EdgeSynthesizer",
     "espeak": "tts.espeak:EspeakSynthesizer",
+    "http": "tts.http:HttpSynthesizer",
+    "sherpa": "tts.sherpa:SherpaSynthesizer",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """name: a provider's voice (`zh-CN-XiaoxiaoNeural`) or a language (`en`, `zh`). rate: 1.0 = normal speed."""
+    """name: a provider's voice (`zh-CN-XiaoxiaoNeural`) or a language (`en`, `zh`). rate: 1.0 = normal speed.
+
+    pitch: semitones; a provider that cannot shift it leaves it as it is.
+    """
 
     name: str
     rate: float = 1.0
+    pitch: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +43,13 @@ class Piece:
 
     air: int16 [N], 48 kHz. drive: int16 [N / 3], 16 kHz, the same sound. marks: WORD and PHONEME
     alone, `at` in 48 kHz samples from the first sample of the *sentence*; a mark may come with a
-    later piece than its sound, never with an earlier one.
+    later piece than its sound, never with an earlier one. provider: who spoke; the chain writes it in.
     """
 
     air: Pcm
     drive: Pcm
     marks: tuple[Mark, ...] = ()
+    provider: str = ""
 
 
 class Synthesizer(Protocol):
@@ -56,6 +66,19 @@ class Synthesizer(Protocol):
 
     async def close(self) -> None:
         """Give back connections and threads."""
+
+
+def load_provider(name: str, settings: ProviderSettings) -> Synthesizer:
+    """Make one of PROVIDERS; it is made with its settings where it has any, ConfigError when it needs some."""
+    module, _, attribute = PROVIDERS[name].partition(":")
+    maker = getattr(import_module(module), attribute)
+    if name not in settings.__struct_fields__:
+        made: Synthesizer = maker()
+    elif (own := getattr(settings, name)) is not None:
+        made = maker(own)
+    else:
+        raise ConfigError(f"the voice provider {name!r} needs the section voice.{name} of a configuration")
+    return made
 
 
 class Voices(Protocol):

@@ -1,7 +1,8 @@
 """Text becomes sentences that a viewer can read and a voice can say. Pure.
 
-In: any text. Out: its sentences in order, short enough for a subtitle; joined they are the text again,
-white space apart. Which language a sentence is in, too; how it is read aloud is in tts.reading.
+In: any text, marked (tts.markup) or not. Out: its sentences in order, short enough for a subtitle; joined
+they are the text again, white space apart; no mark is cut, and one over several sentences is in each of
+them. Which language a sentence is in, too; how it is read aloud is in tts.reading.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from tts import markup
 from tts.reading import Reading, readable
 
 __all__ = ["Reading", "language_of", "readable", "sentences", "width"]
@@ -22,10 +24,10 @@ HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 KANA = r"\u3040-\u30ff"
 CJK = rf"[{HAN}{KANA}]"
 CLOSERS = r"[\"'”’»」』）)\]】》〉]*"
-STOPS = re.compile(
+STOPS = re.compile(  # bounded and without ways back: a message of nothing but dots is read in one go
     rf"[。！？；｡]+[。！？；!?.…]*{CLOSERS}"  # CJK: wherever they stand
-    rf"|[!?]+[!?.…]*{CLOSERS}(?=\s|$|{CJK})"
-    rf"|(?:…+|\.{{2,}}){CLOSERS}(?=\s|$|{CJK})"
+    rf"|[!?][!?.…]{{0,30}}+{CLOSERS}(?=\s|$|{CJK})"
+    rf"|(?:…{{1,30}}+|\.{{2,30}}+){CLOSERS}(?=\s|$|{CJK})"
     rf"|\.{CLOSERS}(?=\s|$|{CJK})"
     r"|\n\s*\n"
 )
@@ -45,6 +47,7 @@ CLOSED_ABBREVIATIONS = frozenset(
     | {"min", "max", "tel", "ext", "ed", "eds", "dept"}
 )
 NUMBERED = frozenset({"no", "nos", "p", "pp", "ch", "art", "fig", "sec"})  # not before a figure
+WORD_CHARS = 40  #: longer ones are no abbreviations
 LAST_WORD = re.compile(r"(?:[A-Za-z]+\.)*[A-Za-z]+$")
 LIST_NUMBER = re.compile(r"(?:^|\n)\s*\d{1,2}$")
 
@@ -56,7 +59,11 @@ NOT_LATIN = CHINESE | {
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of a text, each at most MAX_WIDTH columns wide; none for white space alone."""
+    """The sentences of a text, each at most MAX_WIDTH columns wide when shown; none for white space alone."""
+    return markup.cut(text, _shown_sentences)
+
+
+def _shown_sentences(text: str) -> list[str]:
     cut = [sentence for part in _at_stops(text) for sentence in _shortened(" ".join(part.split()))]
     return _sayable(cut)
 
@@ -119,7 +126,7 @@ def _full_stop(before: str, after: str, *, quoted: bool) -> bool:
         return not after.islower()
     if LIST_NUMBER.search(before):
         return not after
-    found = LAST_WORD.search(before)
+    found = LAST_WORD.search(before[-WORD_CHARS:])
     word = found[0] if found else ""
     if not after:
         return True

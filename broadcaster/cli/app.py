@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from broadcaster.cli import dead, models, offline, outputs, systemd
+from broadcaster.cli import dead, models, offline, outputs, schedule, script, systemd, takeover
+from broadcaster.cli import log as log_commands
 from pipeline.errors import BroadcasterError, ConfigError
 
 if TYPE_CHECKING:
@@ -26,6 +27,10 @@ app.add_typer(dead.commands(lambda config, room, redis: _client(config, room, re
 app.add_typer(systemd.app, name="systemd")
 app.add_typer(outputs.app, name="outputs")
 app.add_typer(models.app, name="models")
+takeover.add_to(app)
+app.add_typer(script.app, name="script")
+app.add_typer(schedule.app, name="schedule")
+app.add_typer(log_commands.app, name="log")
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="The room's configuration file.")]
 RoomOption = Annotated[str | None, typer.Option("--room", help="The room's name, with --redis.")]

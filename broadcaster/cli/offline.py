@@ -31,18 +31,24 @@ def render(
     out: Annotated[Path, typer.Argument(help="The MP4 to make.")],
     audio: Annotated[Path | None, typer.Option(help="A file with the sound: WAV, MP3, any that libav reads.")] = None,
     text: Annotated[str | None, typer.Option(help="What to say.")] = None,
-    script: Annotated[Path | None, typer.Option(help="A script file: Markdown or plain text.")] = None,
+    script: Annotated[Path | None, typer.Option(help="A script file: .md, .txt, .csv or .jsonl.")] = None,
     avatar: AvatarOption = None,
     engine: EngineOption = "portrait",
     weights: WeightsOption = None,
     prompt: PromptOption = None,
     device: DeviceOption = None,
     steps: StepsOption = None,
-    voice: Annotated[str, typer.Option(help="A provider's voice, or a language.")] = "en",
-    provider: Annotated[
-        list[str] | None, typer.Option(help="A voice provider; given again, the next one to ask. Default: espeak.")
+    config: Annotated[
+        Path | None, typer.Option(help="Of a room: its voice, with its dictionary, speech server and model.")
     ] = None,
-    rate: Annotated[float, typer.Option(help="Speed of speech, 0.5 to 2.")] = 1.0,
+    voice: Annotated[
+        str | None, typer.Option(help="A provider's voice, or a language. Default: the room's, or en.")
+    ] = None,
+    provider: Annotated[
+        list[str] | None,
+        typer.Option(help="A voice provider; given again, the next one to ask. Default: the room's, or espeak."),
+    ] = None,
+    rate: Annotated[float | None, typer.Option(help="Speed of speech, 0.5 to 2. Default: the room's, or 1.")] = None,
     size: SizeOption = "448x768",
     seed: SeedOption = 0,
     label: Annotated[str | None, typer.Option(help="Wording of the notice that a machine speaks.")] = None,
@@ -51,14 +57,13 @@ def render(
 ) -> None:
     """Make a talk into an MP4 file, offline; the same command goes on where it was interrupted."""
     from broadcaster import log
-    from broadcaster.config import AvatarSection, LabelSection, VoiceSection
+    from broadcaster.config import AvatarSection, LabelSection
     from broadcaster.render.job import Request, render
     from broadcaster.render.progress import progress
 
     options = {"prompt": prompt, "device": device, "steps": steps}
     drawn = {"image": avatar, "engine": engine, "size": _sides(size), "seed": seed, "weights": weights}
     drawn |= {name: value for name, value in options.items() if value is not None}
-    spoken = {"name": voice, "rate": rate, "chain": provider or ["espeak"]}
     notice = {name: value for name, value in (("text", label), ("corner", corner)) if value is not None}
     request = Request(
         out,
@@ -66,7 +71,7 @@ def render(
         text=text,
         script=script,
         avatar=_section(AvatarSection, drawn),
-        voice=_section(VoiceSection, spoken),
+        voice=_voice(config, {"name": voice, "rate": rate, "chain": provider or None}),
         label=_section(LabelSection, notice),
         restart=restart,
     )
@@ -124,6 +129,20 @@ def avatar_preview(
     typer.echo(f"{out}: points, rest, blink; then a, i, u, e, f, m")
 
 
+def _voice(config: Path | None, options: dict[str, Any]) -> Any:
+    """The section `voice` of a room, if any, and what the options say instead."""
+    from broadcaster.config import load
+    from broadcaster.config_voice import VoiceSection
+    from tts.settings import ProviderSettings
+
+    furnished = [name for name in options["chain"] or () if name in ProviderSettings.__struct_fields__]
+    if furnished and config is None:
+        name = furnished[0]
+        raise ConfigError(f"--provider {name}: needs the section voice.{name} of a room; name its file with --config")
+    of_room = load(config).voice.model_dump() if config else {}
+    return _section(VoiceSection, of_room | {name: value for name, value in options.items() if value is not None})
+
+
 def _section(section: Any, values: dict[str, Any]) -> Any:
     """A section of the configuration from options; ConfigError names the option."""
     from pydantic import ValidationError
@@ -133,6 +152,8 @@ def _section(section: Any, values: dict[str, Any]) -> Any:
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
         text = first["msg"].removeprefix("Value error, ")
+        if not first["loc"]:
+            raise ConfigError(text) from None
         raise ConfigError(f"--{OPTION_OF.get(str(first['loc'][0]), first['loc'][0])}: {text}") from None
 
 

@@ -15,6 +15,7 @@ import typer
 import yaml
 
 from broadcaster import outputs_kept
+from broadcaster.handmade import URL_KEYS
 from pipeline.errors import ConfigError
 from pipeline.wire import ChangeOutput
 
@@ -98,7 +99,7 @@ def _order(config: Path | None, order: ChangeOutput) -> None:
 
     if config is None:
         runtime_dir = orders.the_room_on_air()
-    elif (found := _on_air(config)) is not None:
+    elif (found := on_air(config)) is not None:
         runtime_dir = found
     else:
         _change_off_air(config, order)
@@ -110,7 +111,7 @@ def _order(config: Path | None, order: ChangeOutput) -> None:
         typer.echo(line)
 
 
-def _on_air(config: Path) -> Path | None:
+def on_air(config: Path) -> Path | None:
     """Where the room takes orders; None when it does not: a room that was killed leaves its record behind."""
     from broadcaster import orders, room
 
@@ -165,6 +166,6 @@ def _line(prompt: str, missing: str) -> str:
 
 def _setting(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
-    if not equals or key in (*outputs_kept.URL_KEYS, "name"):
+    if not equals or key in (*URL_KEYS, "name"):
         raise ConfigError(f"--set {key}: write KEY=VALUE, as keep_days=3; URLs come on standard input")
     return key, yaml.safe_load(value)

@@ -7,7 +7,6 @@ are encoded, words are said, a queue is written to.
 from __future__ import annotations
 
 import asyncio
-import importlib
 import json
 import os
 import re
@@ -141,12 +140,11 @@ def _own_server() -> Found:
 def voice(room: Any, name: str) -> Found:
     """Have one provider say a word in the room's voice."""
     from pipeline.errors import SpeechError
-    from tts.synthesizer import PROVIDERS, Voice
+    from tts.synthesizer import Voice, load_provider
 
     worst = BAD if name == room.voice.chain[-1] else WARN  # the next one of the chain speaks instead
     language = room.voice.name.split("-")[0].lower()
-    module, _, attribute = PROVIDERS[name].partition(":")
-    provider = getattr(importlib.import_module(module), attribute)()
+    provider = load_provider(name, room.voice.settings())
     began_s = time.monotonic()
 
     async def say() -> int:
@@ -174,6 +172,10 @@ def voice(room: Any, name: str) -> Found:
 def _voice_remedy(name: str) -> str:
     if name == "espeak":
         return "choose another voice.name, as en or zh; or run `make setup` again"
+    if name == "http":
+        return "see that voice.http.url answers, and to its key, model and voices; end voice.chain with espeak"
+    if name == "sherpa":
+        return "correct voice.sherpa, or pip install 'broadcaster[sherpa]'; end voice.chain with espeak"
     return "see that this machine reaches the internet; end voice.chain with espeak to be never without a voice"
 
 

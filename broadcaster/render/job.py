@@ -17,18 +17,23 @@ import asyncio
 import hashlib
 import itertools
 import os
+import random
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from broadcaster import script
-from broadcaster.config import AvatarSection, LabelSection, VoiceSection
+import msgspec
+
+from broadcaster.config import AvatarSection, LabelSection
+from broadcaster.config_voice import VoiceSection
 from broadcaster.render import narration
 from broadcaster.render.footage import Footage
 from broadcaster.render.progress import Progress
 from broadcaster.render.tape import Tape, TapeWriter
 from broadcaster.render.unfinished import Unfinished, held
+from broadcaster.script import plain, products
+from broadcaster.script.load import load as load_script
 from pipeline.avatar import Avatar, load_avatar
 from pipeline.clock import RealClock
 from pipeline.engine import AvatarEngine, load_engine
@@ -39,6 +44,8 @@ from streams.clip import join
 from streams.soundfile import SoundFile
 from tts.fallback import make_chain
 from tts.pcm import Speech
+from tts.prosody import read_diction
+from tts.settings import HttpSettings, SherpaSettings
 from tts.synthesizer import Voice
 
 VOICE_TIMEOUT_S = 20.0  # nobody waits on air
@@ -76,13 +83,13 @@ def render(request: Request, progress: Progress) -> Rendered:
 
     Whatever ends it early, a kill too: the same request goes on from there.
     """
-    paragraphs = _paragraphs(request)
+    paragraphs = _paragraphs(request, progress)
     _check_out(request.out)
     engine = load_engine(request.avatar.engine, **_options(request, progress))
     try:
         avatar = load_avatar(request.avatar.image, request.avatar.size)
         engine.format(avatar)
-        with held(request.out, _identity(request, avatar), request.restart) as place:
+        with held(request.out, _identity(request, paragraphs, avatar), request.restart) as place:
             tape = _tape(request, paragraphs, place, progress)
             _pictures(request, tape, engine, avatar, place, progress)
             _joined(tape, place, progress)
@@ -95,15 +102,17 @@ def render(request: Request, progress: Progress) -> Rendered:
 # ── what is asked ────────────────────────────────────────────────────────────────────────────────
 
 
-def _paragraphs(request: Request) -> tuple[script.Paragraph, ...]:
+def _paragraphs(request: Request, progress: Progress) -> list[narration.Paragraph]:
     """The words; none where a sound file is given."""
     if (request.audio is not None) + (request.text is not None) + (request.script is not None) != 1:
         raise ConfigError("say what to render: one of --audio FILE, --text TEXT and --script FILE")
     if request.script is not None:
-        return script.load(request.script).paragraphs
+        words = load_script(request.script)
+        known = products.load(words.products) if words.products else {}
+        return narration.paragraphs_of(words, known, random.Random(request.avatar.seed), progress.note)
     if request.text is not None:
-        return script.parse(request.text, Path("--text")).paragraphs
-    return ()
+        return [narration.Paragraph(text) for text in plain.paragraphs(request.text)]
+    return []
 
 
 def _options(request: Request, progress: Progress) -> dict[str, Any]:
@@ -131,7 +140,7 @@ def _check_out(out: Path) -> None:
         raise ConfigError(f"{out.parent}: no such directory")
 
 
-def _identity(request: Request, avatar: Avatar) -> dict[str, str]:
+def _identity(request: Request, paragraphs: list[narration.Paragraph], avatar: Avatar) -> dict[str, str]:
     """What decides the content of the file, in words that tell a person what differs."""
     parts = {
         "engine": request.avatar.engine,
@@ -146,12 +155,24 @@ def _identity(request: Request, avatar: Avatar) -> dict[str, str]:
         parts["made by"] += f" torch {version('torch')}"
     if request.audio is not None:
         return {"audio": _digest(request.audio), **parts}
-    words = (request.text or "").encode() if request.script is None else request.script.read_bytes()
+    words = "\n".join(map(repr, paragraphs)).encode()
     spoken = {
         "voice": f"{request.voice.name} by {', then '.join(request.voice.chain)}",
         "rate": f"{request.voice.rate:g}",
+        "pitch": f"{request.voice.pitch:g}",
+        "languages": ", ".join(f"{language}: {name}" for language, name in sorted(request.voice.languages.items())),
+        "pronunciations": _digest(request.voice.pronunciations) if request.voice.pronunciations else "",
+        "speech server": _hashed(request.voice.http.settings()) if request.voice.http else "",
+        "speech model": _hashed(request.voice.sherpa.settings()) if request.voice.sherpa else "",
     }
     return {"words": hashlib.sha256(words).hexdigest()[:12], **spoken, **parts}
+
+
+def _hashed(settings: HttpSettings | SherpaSettings) -> str:
+    """An address may hold a secret, and what is asked for lies on the disk."""
+    if isinstance(settings, HttpSettings):
+        settings = msgspec.structs.replace(settings, key="")
+    return hashlib.sha256(msgspec.json.encode(settings)).hexdigest()[:12]
 
 
 def _digest(path: Path) -> str:
@@ -165,7 +186,7 @@ def _digest(path: Path) -> str:
 # ── sound ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _tape(request: Request, paragraphs: tuple[script.Paragraph, ...], place: Unfinished, progress: Progress) -> Tape:
+def _tape(request: Request, paragraphs: list[narration.Paragraph], place: Unfinished, progress: Progress) -> Tape:
     try:
         return Tape(place.directory)
     except FileNotFoundError:
@@ -196,7 +217,7 @@ def _copy(sound: SoundFile, tape: TapeWriter, progress: Progress) -> None:
 
 def _narrate(
     request: Request,
-    paragraphs: tuple[script.Paragraph, ...],
+    paragraphs: list[narration.Paragraph],
     place: Unfinished,
     tape: TapeWriter,
     progress: Progress,
@@ -211,8 +232,15 @@ def _narrate(
 
 
 async def _speak(request: Request, spoken: list[narration.Sentence], place: Unfinished, progress: Progress) -> None:
-    voice = Voice(request.voice.name, request.voice.rate)
-    chain = make_chain(request.voice.chain, VOICE_TIMEOUT_S, RealClock(), place.speech)
+    voice = Voice(request.voice.name, request.voice.rate, request.voice.pitch)
+    chain = make_chain(
+        request.voice.chain,
+        VOICE_TIMEOUT_S,
+        RealClock(),
+        place.speech,
+        settings=request.voice.settings(),
+        diction=read_diction(request.voice.languages, request.voice.pronunciations),
+    )
     try:
         await narration.speak_all(spoken, voice, chain, place.speech, progress.reach, progress.note)
     finally:

@@ -7,30 +7,45 @@ voice can say a sentence; the next call goes on with that one.
 
 from __future__ import annotations
 
+import random
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 import msgspec
 
 from broadcaster.render.tape import TapeWriter
-from broadcaster.script import Paragraph
+from broadcaster.script.model import Script
+from broadcaster.script.products import Catalog
+from broadcaster.script.values import Values, worded
 from broadcaster.timeline import SENTENCE_PAUSE_SAMPLES, Line, Speech, Timeline
 from broadcaster.utterance import SCRIPT_PREFIX, Key
 from pipeline.arrays import view_pcm
 from pipeline.errors import MessageError
-from pipeline.media import Mark
+from pipeline.media import AIR_PER_DRIVE, DRIVE_HZ, Mark
+from tts.markup import plain
 from tts.synthesizer import Piece, Voice, Voices
 from tts.text import sentences
 
 LEAD_SAMPLES = 9_600  # 200 ms with closed lips before the first word
 TAIL_SAMPLES = 38_400  # 800 ms: the last word is read to its end, and the lips come to rest
-HOP_SAMPLES = 9_600  # of the layout: shorter than any pause, so that two sentences at most share one
-LOADED = 2  # sentences that the layout must know of: the one going on and the next
+HOP_SAMPLES = 9_600  # of the layout: shorter than the usual pauses
+LOADED = 3  # sentences that the layout must know of: the one going on, the next, and what follows a very short one
 
 assert HOP_SAMPLES < SENTENCE_PAUSE_SAMPLES
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """section: that it opens, or "". voice: "" = the one that is asked for. speed, pause_s: as of an Utterance."""
+
+    text: str
+    section: str = ""
+    voice: str = ""
+    speed: float | None = None
+    pause_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +53,9 @@ class Sentence:
     key: Key
     text: str
     section: str  #: that its utterance opens, or ""
+    voice: str = ""
+    speed: float | None = None
+    pause_s: float | None = None
 
 
 class _Kept(msgspec.Struct, frozen=True, array_like=True):
@@ -48,9 +66,41 @@ class _Kept(msgspec.Struct, frozen=True, array_like=True):
     marks: list[Mark]
 
 
+def paragraphs_of(
+    script: Script, products: Catalog, dice: random.Random, on_left_out: Callable[[str], None]
+) -> list[Paragraph]:
+    """Every line of a script, once, in the file's order.
+
+    What needs a value that there is none of is left out; so is what tells the time, as a file is seen at any time.
+    """
+    values = Values(own=script.variables, products=products)
+    paragraphs = []
+    for section in script.sections:
+        opens = section.name
+        for line in section.lines if section.weight > 0 else ():
+            words = worded(line, section, values, dice.randrange)
+            if words.missing:
+                on_left_out(f"line {line.line}: no value for {', '.join(words.missing)}")
+            elif words.text:
+                parts = (line, section, script)
+                voice = next((part.voice for part in parts if part.voice), "")
+                speed = next((part.speed for part in parts if part.speed is not None), None)
+                pause_s = next((part.pause_s for part in parts if part.pause_s is not None), None)
+                paragraphs.append(Paragraph(words.text, opens, voice, speed, pause_s))
+                opens = ""
+    return paragraphs
+
+
 def sentences_of(paragraphs: Sequence[Paragraph]) -> list[Sentence]:
     return [
-        Sentence((f"{SCRIPT_PREFIX}0:{index}", number), text, paragraph.section if paragraph.number == 0 else "")
+        Sentence(
+            (f"{SCRIPT_PREFIX}0:{index}", number),
+            text,
+            paragraph.section,
+            paragraph.voice,
+            paragraph.speed,
+            paragraph.pause_s,
+        )
         for index, paragraph in enumerate(paragraphs)
         for number, text in enumerate(sentences(paragraph.text))
     ]
@@ -64,14 +114,17 @@ async def speak_all(
     on_spoken: Callable[[int], None],
     on_left_out: Callable[[str], None],
 ) -> None:
-    """Put the sound of each sentence on the shelf, a directory. `on_spoken`: so many are there."""
+    """Put the sound of each sentence on the shelf, a directory. `on_spoken`: so many are there.
+
+    voice: of what names none, and at no speed of its own.
+    """
     shelf.mkdir(exist_ok=True)
     for index, sentence in enumerate(spoken):
         path = _shelved(shelf, index)
         voices.tick()
         if not path.exists():
             try:
-                kept = await _spoken(voices.speak(sentence.text, voice))
+                kept = await _spoken(voices.speak(sentence.text, _voice_of(sentence, voice)))
             except MessageError as error:
                 kept = _Kept(b"", b"", [])
                 on_left_out(str(error))
@@ -113,6 +166,12 @@ async def _spoken(pieces: AsyncIterator[Piece]) -> _Kept:
     return _Kept(bytes(air), bytes(drive), marks)
 
 
+def _voice_of(sentence: Sentence, voice: Voice) -> Voice:
+    return replace(
+        voice, name=sentence.voice or voice.name, rate=voice.rate if sentence.speed is None else sentence.speed
+    )
+
+
 def _lines(spoken: Sequence[Sentence], shelf: Path) -> Iterator[Line]:
     """The sentences that have a sound, loaded one by one; the last one of each utterance says so."""
     before: Line | None = None
@@ -126,7 +185,9 @@ def _lines(spoken: Sequence[Sentence], shelf: Path) -> Iterator[Line]:
         if before is not None:
             before.last = before.key[0] != sentence.key[0]
             yield before
-        before = Line(sentence.key, sentence.text, "script", last=True, section=sentence.section, speech=speech)
+        before = Line(sentence.key, plain(sentence.text), "script", last=True, section=sentence.section, speech=speech)
+        if sentence.pause_s is not None:
+            before.pause = AIR_PER_DRIVE * round(sentence.pause_s * DRIVE_HZ)
     if before is not None:
         yield before
 

@@ -15,9 +15,10 @@ from typing import Any, Protocol
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, JSONResponse, Response
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, ConfigDict
+from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from broadcaster.utterance import check
@@ -28,6 +29,8 @@ from pipeline.clock import Clock
 from pipeline.errors import MessageError, RedisDown
 
 STATIC = Path(__file__).parent / "static"
+VERSION = "1"  # of the API
+REFUSALS = (400, 401, 403, 408, 413, 422)  # that any request may meet
 VIEWERS_MAX = 16  # each costs a connection to the preview pusher; an audience belongs on a platform
 LISTENERS_MAX = 32
 
@@ -66,7 +69,9 @@ class Say(BaseModel):
 
 def make_app(desk: Desk, runtime_dir: Path, clock: Clock) -> FastAPI:
     """`runtime_dir`: where the preview pusher's socket is."""
-    app = FastAPI(title="broadcaster", docs_url=None, redoc_url=None)  # their pages load code from elsewhere
+    refusals: dict[int | str, dict[str, Any]] = {status: {"model": Trouble} for status in REFUSALS}
+    # no pages of documentation: they load code from elsewhere
+    app = FastAPI(title="broadcaster", version=VERSION, docs_url=None, redoc_url=None, responses=refusals)
     _serve_page(app, desk, runtime_dir, clock)
     _serve_api(app, desk)
 
@@ -74,7 +79,26 @@ def make_app(desk: Desk, runtime_dir: Path, clock: Clock) -> FastAPI:
     async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
         return JSONResponse({"error": "; ".join(_explain(one) for one in error.errors())}, 422)
 
+    @app.exception_handler(HTTPException)
+    async def refused(_request: Request, error: HTTPException) -> JSONResponse:
+        return JSONResponse({"error": str(error.detail)}, error.status_code, error.headers)
+
     return app
+
+
+class Trouble(BaseModel):
+    """Any answer that is not what was asked for."""
+
+    error: str
+
+
+class Ready(BaseModel):
+    ready: bool
+    reasons: list[str]
+
+
+class Taken(BaseModel):
+    id: str
 
 
 class Fresh(StaticFiles):
@@ -91,11 +115,11 @@ def _serve_page(app: FastAPI, desk: Desk, runtime_dir: Path, clock: Clock) -> No
     viewers, listeners = Seats(VIEWERS_MAX), Seats(LISTENERS_MAX)
     news = News(desk.overview, clock)
 
-    @app.get("/")
+    @app.get("/", response_class=HTMLResponse)
     async def page() -> FileResponse:
         return FileResponse(STATIC / "page.html", headers={"cache-control": "no-cache"})
 
-    @app.get("/live.flv")
+    @app.get("/live.flv", responses={200: {"content": {"video/x-flv": {}}}, 503: {"model": Trouble}})
     async def live() -> Response:
         if not viewers.take():
             return JSONResponse({"error": f"{VIEWERS_MAX} are watching already"}, 503)
@@ -111,7 +135,7 @@ def _serve_page(app: FastAPI, desk: Desk, runtime_dir: Path, clock: Clock) -> No
 
         return Stream(picture.flv(), "video/x-flv", close)
 
-    @app.get("/events")
+    @app.get("/events", responses={200: {"content": {"text/event-stream": {}}}, 503: {"model": Trouble}})
     async def events() -> Response:
         if not listeners.take():
             return JSONResponse({"error": f"{LISTENERS_MAX} are listening already"}, 503)
@@ -123,7 +147,7 @@ def _serve_api(app: FastAPI, desk: Desk) -> None:
     async def healthz() -> dict[str, str]:
         return {"status": "alive"}
 
-    @app.get("/readyz")
+    @app.get("/readyz", response_model=Ready, responses={503: {"model": Ready}})
     async def readyz() -> JSONResponse:
         reasons = desk.unready()
         return JSONResponse({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
@@ -132,7 +156,7 @@ def _serve_api(app: FastAPI, desk: Desk) -> None:
     async def status() -> dict[str, Any]:
         return desk.status()
 
-    @app.post("/say", status_code=202)
+    @app.post("/say", status_code=202, response_model=Taken, responses={503: {"model": Trouble}})
     async def say(words: Say) -> JSONResponse:
         fields = {name: str(value) for name, value in words.model_dump(exclude_none=True).items()}
         identity = fields.setdefault("id", uuid.uuid4().hex[:12])

@@ -1,9 +1,10 @@
 """Who may ask: requests that name this machine, from pages of ours, of a modest size, with the token if there is one.
 
-In: every HTTP request, before anything reads it. Out: the same, or a refusal in JSON; every answer says what a browser
-may do with it. A foreign Host is a name that was pointed at us (DNS rebinding), a foreign Origin a page elsewhere in
-the operator's browser. The token comes as `Authorization: Bearer …`, or once as `/?token=…`, which becomes a cookie
-that no script can read; both are compared in constant time, neither is logged.
+In: every request, HTTP and WebSocket, before anything reads it. Out: the same, or a refusal in JSON; every answer says
+what a browser may do with it. A foreign Host is a name that was pointed at us (DNS rebinding), a foreign Origin a page
+elsewhere in the operator's browser. The token comes as `Authorization: Bearer …`, or once as `/?token=…`, which becomes
+a cookie that no script can read; both are compared in constant time, neither is logged. WebSockets have two more ways:
+broadcaster.web.wicket.
 """
 
 from __future__ import annotations
@@ -17,9 +18,13 @@ from urllib.parse import parse_qs, urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from broadcaster.web import wicket
+
 BODY_MAX_BYTES = 256 * 1024  # 20,000 characters of any script, escaped
 BODY_WAIT_S = 5.0
-TOO_LONG = f"the body is longer than {BODY_MAX_BYTES} bytes"
+SCRIPT = "/script"  # where a whole script is pasted
+SCRIPT_MAX_BYTES = 2 * 1024 * 1024  # forty hours of talk
+TOO_LONG = f"the body is longer than {BODY_MAX_BYTES} bytes, or a script than {SCRIPT_MAX_BYTES}"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 ANYWHERE = ("0.0.0.0", "::")
 FREE = "/healthz"  # a probe needs no token
@@ -60,8 +65,11 @@ class Door:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        send = _with_headers(send)
         headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        if scope["type"] == "websocket":
+            await self._open(scope, headers, receive, send)
+            return
+        send = _with_headers(send)
         if refusal := self._refusal(scope, headers):
             await _refuse(send, *refusal)
             return
@@ -72,17 +80,23 @@ class Door:
             await _refuse(send, 401, "this room asks for its token: Authorization: Bearer …, or open /?token=… once")
             return
         try:
-            body = await _whole(receive)
+            body = await _whole(receive, _most(scope))
         except Unread as error:
             await _refuse(send, error.status, str(error))
             return
         await self._app(scope, _again(body, receive), send)
 
+    async def _open(self, scope: Scope, headers: dict[bytes, str], receive: Receive, send: Send) -> None:
+        if self._refusal(scope, headers):
+            await wicket.refuse(receive, send)
+        elif self._is_known(scope, headers) or wicket.brings(scope, self._token):
+            await self._app(scope, receive, send)
+        else:
+            await wicket.after_token(self._app, self._token, scope, receive, send)
+
     # ── where it comes from ──────────────────────────────────────────────────────────────────────
 
     def _refusal(self, scope: Scope, headers: dict[bytes, str]) -> tuple[int, str] | None:
-        if scope["type"] != "http":
-            return 403, "only HTTP is served here"
         host = headers.get(b"host", "")
         if not self._is_ours(_host_name(f"//{host}")):
             return 403, "this Host is not served here"
@@ -93,7 +107,7 @@ class Door:
         if foreign and headers.get(b"sec-fetch-mode") != "navigate":  # a picture or a script in a page elsewhere
             return 403, "pages of another origin may not embed this"
         length = headers.get(b"content-length", "0")
-        if not length.isdigit() or int(length) > BODY_MAX_BYTES:
+        if not length.isdigit() or int(length) > _most(scope):
             return 413, TOO_LONG
         return None
 
@@ -165,7 +179,12 @@ def _with_headers(send: Send) -> Send:
     return named
 
 
-async def _whole(receive: Receive) -> bytes:
+def _most(scope: Scope) -> int:
+    """Bytes that a body may have."""
+    return SCRIPT_MAX_BYTES if scope["path"] == SCRIPT else BODY_MAX_BYTES
+
+
+async def _whole(receive: Receive, most: int) -> bytes:
     """The body, which may come in parts without its length declared."""
     body, more = b"", True
     try:
@@ -174,7 +193,7 @@ async def _whole(receive: Receive) -> bytes:
                 message = await receive()
                 body += message.get("body", b"")
                 more = message.get("more_body", False)
-                if len(body) > BODY_MAX_BYTES:
+                if len(body) > most:
                     raise Unread(413, TOO_LONG)
     except TimeoutError as error:
         raise Unread(408, f"the body did not come within {BODY_WAIT_S:g} s") from error

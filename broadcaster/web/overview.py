@@ -26,6 +26,8 @@ def overview(status: Mapping[str, Any], words: Mapping[str, Any]) -> dict[str, A
         "lease": director.get("lease", "ours"),
         "queue": director.get("redis", "down"),
         "paused": bool(director.get("paused")),
+        "held": bool(director.get("held")),
+        "talking": bool(director.get("talking")),
         "alarms": [_alarm(alarm) for alarm in _facts(children, "monitor").get("alarms", [])],
         "skipped": playout.get("skipped", 0),
         "engine": _engine(children, str(playout.get("engine", ""))),

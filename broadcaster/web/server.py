@@ -12,17 +12,25 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 import uvicorn
+from fastapi import FastAPI
 
+from broadcaster.microphone import Microphone
+from broadcaster.names import CONTROL_SOCKET as SOCKET
 from broadcaster.web.app import Desk, make_app
 from broadcaster.web.door import Door
+from broadcaster.web.hand import Hand, serve_hand
+from broadcaster.web.voice import serve_voice
 from pipeline.clock import Clock
+from tts.voicein import MESSAGE_MAX_BYTES
 
 RETRY_S = 5.0
 BACKLOG = 64
 KEEP_ALIVE_S = 5
+PING_S = 5.0  # a microphone whose network is gone
 CONNECTIONS_MAX = 100  # beyond this 503; page and API are for a few operators and probes
 
 log = structlog.get_logger()
@@ -45,9 +53,45 @@ class Address:
     token: str = field(default="", repr=False)
 
 
-async def serve_control(desk: Desk, address: Address, runtime_dir: Path, clock: Clock) -> None:
+class Office(Desk, Hand, Protocol):
+    """A director, as page and API see it."""
+
+    microphone: Microphone
+
+
+def make_office(office: Office, runtime_dir: Path, clock: Clock) -> FastAPI:
+    """All that is served."""
+    app = make_app(office, runtime_dir, clock)
+    serve_hand(app, office)
+    serve_voice(app, office.microphone)
+    return app
+
+
+async def serve_control(office: Office, address: Address, runtime_dir: Path, clock: Clock) -> None:
     """Serve for ever; a task of the director, ended by its cancellation."""
-    app = Door(make_app(desk, runtime_dir, clock), address.host, address.token)
+    app = make_office(office, runtime_dir, clock)
+    await asyncio.gather(_serve_network(app, address), _serve_local(app, runtime_dir / SOCKET))
+
+
+async def _serve_local(app: FastAPI, path: Path) -> None:
+    """For the command line of this user, who alone may enter the directory: without a token."""
+    while True:
+        try:
+            path.unlink(missing_ok=True)
+            listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            listener.bind(str(path))
+            listener.listen(BACKLOG)
+        except OSError as error:
+            log.error("control.unavailable", host=SOCKET, port=0, reason=error.strerror or str(error))
+            await asyncio.sleep(RETRY_S)
+            continue
+        with listener:
+            await _serve(Door(app, "localhost"), listener)
+        await asyncio.sleep(RETRY_S)
+
+
+async def _serve_network(inner: FastAPI, address: Address) -> None:
+    app = Door(inner, address.host, address.token)
     while True:
         try:
             listener = _listen(address.host, address.port)
@@ -71,6 +115,10 @@ async def _serve(app: Door, listener: socket.socket) -> None:
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
         limit_concurrency=CONNECTIONS_MAX,
+        ws_max_size=MESSAGE_MAX_BYTES,
+        ws_ping_interval=PING_S,
+        ws_ping_timeout=PING_S,
+        ws_per_message_deflate=False,  # sound does not get smaller, and a small message could become a huge one
     )
     await QuietServer(config).serve(sockets=[listener])
 

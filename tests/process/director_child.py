@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator
 import msgspec
 import numpy as np
 
-from broadcaster.director import DirectorSpec, direct
+from broadcaster.director import direct
+from broadcaster.director_spec import DirectorSpec
 from broadcaster.log import configure
 from pipeline.clock import RealClock
 from pipeline.errors import SpeechError, UnknownVoice

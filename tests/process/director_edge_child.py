@@ -13,7 +13,8 @@ from pathlib import Path
 
 import msgspec
 
-from broadcaster.director import DirectorSpec, direct
+from broadcaster.director import direct
+from broadcaster.director_spec import DirectorSpec
 from broadcaster.log import configure
 from pipeline.clock import RealClock
 from pipeline.lifeline import Lifeline, LineClosed

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from broadcaster.config import AvatarSection, VoiceSection
+from broadcaster.config import AvatarSection
+from broadcaster.config_voice import VoiceSection
 from broadcaster.render.footage import GROUP_FRAMES
 from broadcaster.render.job import Rendered, Request, render
 from pipeline.arrays import Pcm
@@ -301,6 +302,7 @@ def test_a_picture_file_is_no_sound(tmp_path: Path) -> None:
         (["--rate", "9"], "--rate: "),
         (["--label", " "], "--label: the label must be visible"),
         (["--provider", "siri"], "--provider: unknown provider"),
+        (["--provider", "http"], "--provider http: needs the section voice.http of a room; name its file"),
     ],
 )
 def test_the_command_line_names_the_option_that_is_wrong(tmp_path: Path, options: list[str], words: str) -> None:

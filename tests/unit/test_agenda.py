@@ -187,3 +187,12 @@ def test_time_that_passes_is_no_change() -> None:
     assert early != late and steady(early) == steady(late)
     agenda.length(48_000)
     assert steady(overview(STATUS, view(agenda))) != steady(late)
+
+
+def test_marks_are_for_the_voice_and_not_for_the_page() -> None:
+    agenda, mug = Agenda(), pushed("mug", "[smile]The **mug**.", "Is [slow]red[/slow].[pause 1]")
+    agenda.told(event_of(ACCEPTED, mug), mug)
+    agenda.heard(report("sentence", "mug"), mug)
+    shown = view(agenda, (mug, 1))
+    assert shown["lines"][0]["text"] == "The mug. Is red."
+    assert (shown["now"]["text"], shown["next"][0]["text"]) == ("The mug.", "Is red.")

@@ -32,7 +32,7 @@ def test_the_documented_example_is_accepted() -> None:
         redis="redis://127.0.0.1:6379/0",
         avatar={"image": "configs/avatars/host.png", "engine": "portrait", "size": [448, 768]},
         voice={"chain": ["edge", "espeak"], "name": "zh-CN-XiaoxiaoNeural", "rate": 1.0},
-        script={"file": "configs/scripts/shop.md", "loop": True},
+        script={"file": "configs/scripts/shop-en.md", "loop": True},
         label={"text": "AI-generated", "corner": "top-left"},
         outputs=[
             {"name": "main", "url": "rtmp://127.0.0.1:1935/live/key?sign=a"},

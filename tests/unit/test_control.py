@@ -211,7 +211,7 @@ async def test_the_page_is_whole_and_may_run_no_script_but_its_own(client: httpx
     policy = page.headers["content-security-policy"]
     assert "default-src 'none'" in policy and "script-src 'self'" in policy and "unsafe" not in policy
     files = re.findall(r'(?:src|href)="(/static/[^"]+)"', page.text)
-    assert len(files) == 4
+    assert len(files) == 5
     for file in files:
         answer = await client.get(file)
         assert answer.status_code == 200 and answer.headers["x-content-type-options"] == "nosniff"

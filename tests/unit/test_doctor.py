@@ -21,7 +21,7 @@ from broadcaster.doctor import examination, gpu, machine, queue
 from broadcaster.doctor import room as rooms
 from broadcaster.doctor.examination import BAD, OK, WARN, Finding
 from broadcaster.doctor.outputs import HANDSHAKE_BYTES, output
-from broadcaster.outputs_kept import Change
+from broadcaster.handmade import Change
 from pipeline.cardprobe import Machine
 from pipeline.cards import CARDS
 from pipeline.errors import ConfigError

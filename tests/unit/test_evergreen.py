@@ -148,7 +148,7 @@ def test_a_file_is_read_as_scripts_are(tmp_path: Path) -> None:
     path.write_text("# Any heading\n\nOne. Two.\n\n- Three.\n<!-- not this -->\n")
     assert evergreen.load(path, lambda text: text.split(" "), 20.0).lines == [("One.", "Two."), ("Three.",)]
     path.write_bytes(b"\0")
-    with pytest.raises(ScriptError, match="line 1"):
+    with pytest.raises(ScriptError, match=":1:1: "):
         evergreen.load(path, lambda text: [text], 20.0)
 
 

@@ -17,10 +17,12 @@ FOREIGN_HOMES = {
     "torch": {"pipeline/"},
     "xfuser": {"pipeline/parallel", "pipeline/attention"},
     "flash_attn": {"pipeline/parallel", "pipeline/attention"},
-    "av": {"streams/", "tts/pcm.py", "tts/edge.py", "tts/loudness.py"},
+    "av": {"streams/", "tts/pcm.py", "tts/edge.py", "tts/loudness.py", "tts/voicein.py", "tts/decode.py"},
     "redis": {"broadcaster/queue.py", "broadcaster/client.py", "broadcaster/doctor/queue.py"},
     "edge_tts": {"tts/edge.py"},
+    "aiohttp": {"tts/edge.py", "tts/http.py", "broadcaster/rewrite/client.py"},
     "espeakng_loader": {"tts/espeak.py"},
+    "sherpa_onnx": {"tts/sherpa.py"},
     "pydub": {"tts/"},
     "cv2": {"pipeline/"},
     "PIL": {"streams/", "pipeline/avatar.py", "pipeline/framing.py"},
@@ -30,9 +32,11 @@ FOREIGN_HOMES = {
     "huggingface_hub": {"broadcaster/download.py", "broadcaster/fetch.py"},
     "rich": {"broadcaster/render/progress.py"},
     "typer": {"broadcaster/cli", "broadcaster/demo.py"},
-    "apscheduler": {"broadcaster/schedule.py"},
+    "apscheduler": {"broadcaster/schedule/triggers.py"},
+    "tzlocal": {"broadcaster/zone.py"},
     "fastapi": {"broadcaster/web/"},
     "uvicorn": {"broadcaster/web/"},
+    "websockets": {"broadcaster/cli/takeover.py"},
 }
 
 

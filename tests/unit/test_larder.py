@@ -59,7 +59,16 @@ class FakeVoices:
 
 
 def larder(voices: FakeVoices, coming: list[str], clock: FakeClock | None = None) -> Larder:
-    return Larder(voices, Voice("en"), clock or FakeClock(), ["e1", "e2"], lambda: coming, lambda: True)
+    voice, other = Voice("en"), Voice("zh", 0.9)
+    asked = {"s2": other}  # as a line may ask for a voice of its own
+    return Larder(
+        voices,
+        voice,
+        clock or FakeClock(),
+        ["e1", "e2"],
+        lambda: [(text, asked.get(text, voice)) for text in coming],
+        lambda: True,
+    )
 
 
 async def fill(one: Larder) -> None:

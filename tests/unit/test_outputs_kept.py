@@ -11,7 +11,8 @@ import yaml
 
 from broadcaster import outputs_kept
 from broadcaster.config import load_whole
-from broadcaster.outputs_kept import Change, changed, laid_over
+from broadcaster.handmade import Change, laid_over
+from broadcaster.outputs_kept import changed
 from broadcaster.reload import settled
 from pipeline.errors import ConfigError
 

@@ -26,3 +26,11 @@ def test_no_sentence_lasts_no_time() -> None:
     pace = Pace()
     pace.made("", 0)
     assert pace.seconds("") > 0
+
+
+def test_marks_are_no_letters_but_their_pauses_and_speeds_count() -> None:
+    pace = Pace()
+    for _ in range(KEPT):
+        pace.made(f"[smile]{'x' * 100} [pause 5]", 10 * AIR_HZ)
+    assert pace.seconds("y" * 100) == pytest.approx(5.0, rel=0.02)
+    assert pace.seconds(f"[speed 0.5]{'y' * 100}[/speed][pause 2]") == pytest.approx(12.0, rel=0.02)

@@ -10,14 +10,17 @@ from typing import Any
 import pytest
 import yaml
 
-from broadcaster.config import SECTIONS, Config, parse
+from broadcaster.config import INNER, SECTIONS, Config, parse
 from broadcaster.reference import REFERENCE, entries, page
 
 ROOT = Path(__file__).parents[2]
 DEFAULT = re.compile(r"Default: (\[.*?\]|\"[^\"]*\"|[^\s,]+?)[.,]?(?=\s|$)")
-REQUIRED = {"room", "script.file", "evergreen.file", "outputs.name", "outputs.url"}
-LEFT_OUT = {"script", "evergreen", "outputs"}  # sections that a room may do without
-SPOKEN = {"state_dir", "redis", "avatar.image", *LEFT_OUT}  # defaults that take a sentence
+REQUIRED = {"room", "script.file", "evergreen.file", "schedule.name", "outputs.name", "outputs.url"} | {
+    "voice.http.url",
+    "voice.sherpa.model_dir",
+}
+LEFT_OUT = {"script", "evergreen", "schedule", "outputs"}  # sections that a room may do without
+SPOKEN = {"state_dir", "redis", "timezone", "avatar.image", *LEFT_OUT}  # defaults that take a sentence
 
 
 def schema() -> dict[str, Any]:
@@ -29,6 +32,8 @@ def schema() -> dict[str, Any]:
             keys[name] = field.default
         if section is not None:
             keys |= {f"{name}.{inner}": value.default for inner, value in section.model_fields.items()}
+    for inner in ("http", "sherpa"):
+        keys |= {f"voice.{inner}.{key}": value.default for key, value in INNER[inner].model_fields.items()}
     return keys
 
 

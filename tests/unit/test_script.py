@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from broadcaster.script import FILE_MAX_BYTES, Place, Reading, load, parse
+from broadcaster.script.load import FILE_MAX_BYTES, load, parse
+from broadcaster.script.place import Place
+from broadcaster.script.reading import Reading
 from broadcaster.utterance import Lane, Utterance
 from pipeline.errors import ScriptError
 
@@ -47,18 +49,18 @@ def take(words: Reading, count: int) -> list[Utterance]:
 
 def test_markdown_gives_sections_paragraphs_and_items() -> None:
     script = parse(MARKDOWN, Path("s.md"))
-    assert [(one.section, one.number, one.line, one.text) for one in script.paragraphs] == [
-        ("Opening", 0, 6, "Good evening and welcome to the show."),
-        ("Goods", 0, 13, "First item goes on"),
-        ("Goods", 1, 15, "Second item"),
-        ("Goods", 2, 16, "Third item"),
-        ("Goods", 3, 19, "今天晚上好"),
+    assert [(section.name, line.line, line.column, line.text) for section, line in script.lines()] == [
+        ("Opening", 6, 1, "Good **evening** and welcome to the show."),
+        ("Goods", 13, 3, "First item goes on"),
+        ("Goods", 15, 3, "Second item"),
+        ("Goods", 16, 4, "Third item"),
+        ("Goods", 19, 1, "今天晚上好"),
     ]
 
 
 def test_plain_text_has_paragraphs_and_no_markup() -> None:
     script = parse("# one\ntwo\n\n\n- three\n", Path("s.txt"))
-    assert [(one.line, one.text) for one in script.paragraphs] == [(1, "# one two"), (5, "- three")]
+    assert [(line.line, line.text) for _, line in script.lines()] == [(1, "# one two"), (5, "- three")]
 
 
 def test_a_looped_script_begins_again_under_new_ids() -> None:
@@ -101,13 +103,13 @@ def test_in_a_changed_script_the_same_paragraph_of_the_section_comes_next_under_
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"", "line 1: there is nothing to say"),
-        (b"\n\n# Only a heading\n<!-- x -->", "line 1: there is nothing to say"),
-        (b"one\ntwo\x00\n", "line 2: binary (byte 0x00)"),
-        (b"\x89PNG\r\n\x1a\n\0\0", "line 1: binary"),
-        ("héllo\nwörld".encode("latin-1"), "line 1: not UTF-8 text"),
-        (b"ok\nok\n\xff", "line 3: not UTF-8 text"),
-        (b"ok\n\n" + b"x" * 20_001, "line 3: 20,001 characters"),
+        (b"", ":1:1: there is nothing to say"),
+        (b"\n\n# Only a heading\n<!-- x -->", ":1:1: there is nothing to say"),
+        (b"one\ntwo\x00\n", ":2:4: binary (byte 0x00)"),
+        (b"\x89PNG\r\n\x1a\n\0\0", ":1:1: binary"),
+        ("héllo\nwörld".encode("latin-1"), ":1:2: not UTF-8 text"),
+        (b"ok\nok\n\xff", ":3:1: not UTF-8 text"),
+        (b"ok\n\n" + b"x" * 20_001, ":3:1: 20,001 characters"),
         (b"x" * (FILE_MAX_BYTES + 1), "more than 5 MB"),
     ],
 )
@@ -129,4 +131,4 @@ def test_a_missing_script_is_named(tmp_path: Path) -> None:
 def test_a_byte_order_mark_and_foreign_line_ends_are_read(tmp_path: Path) -> None:
     path = tmp_path / "s.md"
     path.write_bytes(b"\xef\xbb\xbf# A\r\n\r\none\r\n")
-    assert load(path).paragraphs[0].text == "one"
+    assert load(path).sections[0].lines[0].text == "one"

@@ -11,13 +11,14 @@ import msgspec
 import numpy as np
 import pytest
 
-from broadcaster import script
 from broadcaster.continuity import Continuity
 from broadcaster.events import ACCEPTED, AIRED, DEAD_LETTERED, DUPLICATE, EXPIRED, INTERRUPTED, STARTED, Event
 from broadcaster.patience import TRIES
 from broadcaster.prompter import Prompter
 from broadcaster.rundown import Rundown
-from broadcaster.script import Reading
+from broadcaster.script.load import parse
+from broadcaster.script.place import Place
+from broadcaster.script.reading import Reading
 from broadcaster.show import Show
 from broadcaster.supply import SILENT_NS, Supply
 from broadcaster.timeline import Speech, Timeline
@@ -118,7 +119,7 @@ class Room:
         self.samples = samples  #: of each sentence; 0 = all different
         self.lengths: dict[str, int] = {}  #: samples of a sentence, by utterance
         self.clock = FakeClock()
-        self.script = script.parse(text, Path("s.md")) if text else None
+        self.script = parse(text, Path("s.md")) if text else None
         self.journal: list[Report] = []
         self.events: list[Event] = []
         self.untold: list[Event] = []  #: on their way to Redis; they die with the director
@@ -716,7 +717,7 @@ class Play:
 def test_a_script_edited_while_the_director_was_dead_goes_on_after_the_paragraph_on_air() -> None:
     room = Room("one. two. three\n\nfour. five\n\nsix")
     room.reach(("script:0:0", 1))
-    room.script = script.parse("ONE. TWO. THREE\n\nFOUR. FIVE\n\nSIX", Path("s.md"))
+    room.script = parse("ONE. TWO. THREE\n\nFOUR. FIVE\n\nSIX", Path("s.md"))
     room.kill_director()
     while len(room.heard) < 6:
         room.run(1)
@@ -729,7 +730,7 @@ def test_a_paragraph_put_aside_for_others_is_gone_on_with_after_an_edit_and_a_de
     room.say(utterance("c", 2))
     room.reach(("c", 1))
     room.director.read_reports()
-    room.script = script.parse("ONE. TWO. THREE\n\nFOUR", Path("s.md"))
+    room.script = parse("ONE. TWO. THREE\n\nFOUR", Path("s.md"))
     room.kill_director()
     while len(room.heard) < 6:
         room.run(1)
@@ -739,8 +740,8 @@ def test_a_paragraph_put_aside_for_others_is_gone_on_with_after_an_edit_and_a_de
 def test_a_paragraph_that_finds_no_place_in_a_full_rundown_is_said_later() -> None:
     rundown = Rundown(capacity_chars=40)
     rundown.add(utterance("long" * 9))
-    words = script.parse("one two three\n\nfour", Path("s.md"))
-    prompter = Prompter(rundown, Reading(words, split, True, script.Place()), script.Place())
+    words = parse("one two three\n\nfour", Path("s.md"))
+    prompter = Prompter(rundown, Reading(words, split, True, Place()), Place())
     prompter.top_up(0.0, lambda one: True)
     assert len(rundown) == 1
     rundown.remove("long" * 9)

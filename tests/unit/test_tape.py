@@ -1,13 +1,15 @@
 """A tape gives back hop by hop what was put on it, from anywhere, as an engine on air would get it."""
 
+import random
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from broadcaster.render import narration
+from broadcaster.render.narration import Paragraph
 from broadcaster.render.tape import Tape, TapeWriter
-from broadcaster.script import Paragraph
+from broadcaster.script.load import parse
 from pipeline.arrays import Pcm
 from pipeline.errors import MessageError
 from pipeline.media import AIR_SAMPLES, PHONEME, SENTENCE, SENTENCE_END, UTTERANCE_END, Mark
@@ -71,11 +73,13 @@ class Counting:
 
     def __init__(self) -> None:
         self.said: list[str] = []
+        self.voices: list[Voice] = []
 
     async def speak(self, sentence: str, voice: Voice):  # type: ignore[no-untyped-def]
         if not any(char.isalnum() for char in sentence):
             raise MessageError(f"nothing to say in {sentence!r}")
         self.said.append(sentence)
+        self.voices.append(voice)
         air, drive = ramp(1440 * len(sentence))
         yield Piece(air, drive, (Mark(0, PHONEME, text="a"),))
 
@@ -84,7 +88,7 @@ class Counting:
 
 
 async def narrated(folder: Path, paragraphs: list[str], voice: Counting) -> Tape:
-    spoken = narration.sentences_of([Paragraph(text, "", index, 1) for index, text in enumerate(paragraphs)])
+    spoken = narration.sentences_of([Paragraph(text) for text in paragraphs])
     shelf = folder / "speech"
     await narration.speak_all(spoken, Voice("en"), voice, shelf, lambda done: None, lambda why: None)
     with TapeWriter(folder) as writer:
@@ -119,7 +123,7 @@ async def test_what_was_spoken_is_not_spoken_again_after_an_interruption(tmp_pat
 
 
 async def test_what_cannot_be_said_is_left_out_and_the_utterance_still_ends(tmp_path: Path) -> None:
-    paragraphs = [Paragraph("Hello.", "", 0, 1), Paragraph("you", "", 1, 2)]
+    paragraphs = [Paragraph("Hello."), Paragraph("you")]
     spoken = [*narration.sentences_of(paragraphs[:1]), narration.Sentence(("script:0:0", 1), "…", "")]
     told: list[str] = []
     await narration.speak_all(spoken, Voice("en"), Counting(), tmp_path / "speech", lambda done: None, told.append)
@@ -136,3 +140,20 @@ async def test_a_text_without_any_sound_is_refused(tmp_path: Path) -> None:
     await narration.speak_all(spoken, Voice("en"), Counting(), tmp_path / "speech", lambda done: None, lambda why: None)
     with TapeWriter(tmp_path) as writer, pytest.raises(MessageError, match="nothing"):
         narration.lay_out(spoken, tmp_path / "speech", writer)
+
+
+async def test_a_script_is_rendered_with_the_voices_speeds_and_pauses_it_names(tmp_path: Path) -> None:
+    text = (
+        "---\nspeed: 1.2\n---\n# A {voice=zh pause_s=2}\n\nOne. Two.\n\n{voice=fr speed=0.9 pause_s=0} Three.\n\nFour."
+    )
+    script = parse(text, tmp_path / "a.md")
+    paragraphs = narration.paragraphs_of(script, {}, random.Random(0), lambda why: None)
+    spoken, voice = narration.sentences_of(paragraphs), Counting()
+    await narration.speak_all(spoken, Voice("en"), voice, tmp_path / "speech", lambda done: None, lambda why: None)
+    assert [(one.name, one.rate) for one in voice.voices] == [("zh", 1.2), ("zh", 1.2), ("fr", 0.9), ("zh", 1.2)]
+    with TapeWriter(tmp_path) as writer:
+        narration.lay_out(spoken, tmp_path / "speech", writer)
+        writer.end()
+    begun = [mark.at for mark in Tape(tmp_path).marks() if mark.kind == SENTENCE]
+    ends = [mark.at for mark in Tape(tmp_path).marks() if mark.kind == SENTENCE_END]
+    assert [begin - end for begin, end in zip(begun[1:], ends, strict=False)] == [10_560, 96_000, 0]

@@ -42,7 +42,8 @@ class Tone:
             if index == self.fails:
                 raise SpeechError("refused")
             at = np.arange(9_600 * index, 9_600 * (index + 1))
-            air = (self._level * np.sin(at * 2 * np.pi * 500 / 48_000)).astype(np.int16)
+            swell = np.abs(np.sin(at * 2 * np.pi * 2 / 48_000)) ** 0.5  # a tone that never falls is no speech
+            air = (self._level * swell * np.sin(at * 2 * np.pi * 500 / 48_000)).astype(np.int16)
             yield Piece(air, air[::3].copy(), (Mark(0, WORD, text="Only"),) if index == 0 else ())
         if self.fails == -1:
             raise SpeechError("refused")
@@ -66,7 +67,7 @@ async def kept(chain: Chain, text: str = TEXT) -> Piece:
     """Say it, and wait until it is on disk."""
     piece = await said(chain, text)
     async with asyncio.timeout(5):
-        while not any(key in chain._cache for key in chain._keys(text, EN)):
+        while not any(map(chain._has, chain._keys(text, EN))):
             await asyncio.sleep(0.001)
     return piece
 

@@ -145,6 +145,13 @@ async def test_voice_rate_and_text_are_what_the_service_gets(edge: EdgeSynthesiz
     assert "rate='-10%'" in service.requests[1]
 
 
+async def test_pitch_is_what_the_service_gets_in_hertz(edge: EdgeSynthesizer, service: Service) -> None:
+    for pitch, hertz in ((0.0, "+0Hz"), (2.0, "+24Hz"), (-12.0, "-100Hz")):
+        async for _ in edge.speak("Hello world", Voice("en", pitch=pitch)):
+            pass
+        assert f"pitch='{hertz}'" in service.requests[-1]
+
+
 @pytest.mark.parametrize("fault", ["end_without_audio", "send_garbage", "send_nonsense", "hang_up"])
 async def test_a_faulty_answer_is_a_speech_error(edge: EdgeSynthesizer, service: Service, fault: str) -> None:
     service.script = getattr(service, fault)

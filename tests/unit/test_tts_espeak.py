@@ -185,3 +185,32 @@ async def test_two_voices_at_once_do_not_mix(espeak: EspeakSynthesizer) -> None:
     await other.close()
     assert [mark.text for mark in of(english, WORD)] == ["hello", "world", "and", "all"]
     assert [mark.text for mark in of(chinese, WORD)] == list("今天天气很好")
+
+
+async def test_pitch_rises_by_semitones(espeak: EspeakSynthesizer) -> None:
+    async def hertz(pitch: float) -> float:
+        spoken = espeak.speak("Oh one oh one oh one oh one", Voice("en", 1.0, pitch))
+        return fundamental(joined([piece async for piece in spoken]))
+
+    own = await hertz(0.0)
+    for semitones in (-4.0, 3.0, 6.0):
+        assert 12 * np.log2(await hertz(semitones) / own) == pytest.approx(semitones, abs=1.0)
+
+
+def fundamental(piece: Piece) -> float:
+    """Median of the voiced stretches."""
+    found = []
+    for at in range(0, len(piece.drive) - 1_536, 768):
+        stretch = piece.drive[at : at + 1_536].astype(float)
+        again = np.correlate(stretch, stretch, "full")[1_535:]
+        lag = int(np.argmax(again[40:320])) + 40
+        if stretch.std() > 1_500 and again[lag] > 0.4 * again[0]:
+            found.append(16_000 / lag)
+    return float(np.median(found))
+
+
+async def test_ipa_is_said_as_one_word_with_its_sounds(espeak: EspeakSynthesizer) -> None:
+    piece = await said(espeak, "the [[fəˈnɛtɪks]] book, you know", "en")
+    assert [mark.text for mark in of(piece, WORD)] == ["the", "fəˈnɛtɪks", "book", "you", "know"]
+    sounds = [mark.text for mark in of(piece, PHONEME)]
+    assert sounds[2:10] == ["f", "ə", "n", "ɛ", "t", "ɪ", "k", "s"]

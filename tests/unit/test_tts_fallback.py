@@ -10,13 +10,15 @@ import pytest
 from structlog.testing import capture_logs
 
 from pipeline.clock import FakeClock
-from pipeline.errors import BrokeOff, MessageError, SpeechError, UnknownVoice, VoicesDown
+from pipeline.errors import BrokeOff, ConfigError, MessageError, SpeechError, UnknownVoice, VoicesDown
 from pipeline.media import PHONEME, WORD, Mark
 from tts.breaker import REST_S
 from tts.cache import SpeechCache
-from tts.fallback import Chain, make_chain, prepared
+from tts.fallback import Chain, make_chain
 from tts.loudness import Gain, Levels
 from tts.pcm import joined
+from tts.prosody import Ability, Diction, score
+from tts.settings import HttpSettings, ProviderSettings, SherpaSettings
 from tts.synthesizer import PROVIDERS, Piece, Voice
 
 TEXT = "Hello world"
@@ -284,12 +286,19 @@ async def test_figures_are_read_out_and_marks_carry_what_is_shown() -> None:
      ("hello", "zh-CN-XiaoxiaoNeural", "zh-CN-XiaoxiaoNeural"), ("bonjour", "fr", "fr"), ("東京です", "ja", "ja")],
 )  # fmt: skip
 def test_hanzi_are_given_to_a_chinese_voice(text: str, voice: str, used: str) -> None:
-    assert prepared(text, Voice(voice))[1].name == used
+    assert score(text, Voice(voice), Ability(), Diction()).parts[0].voice.name == used
 
 
 @pytest.mark.parametrize("name", PROVIDERS)
 async def test_every_provider_of_the_table_can_be_made_and_closed(name: str) -> None:
-    await make_chain([name], 1.0, FakeClock()).close()
+    settings = ProviderSettings(HttpSettings("http://127.0.0.1:1/v1"), SherpaSettings("/nowhere"))
+    await make_chain([name], 1.0, FakeClock(), settings=settings).close()
+
+
+@pytest.mark.parametrize("name", ["http", "sherpa"])
+def test_a_provider_that_needs_settings_says_so(name: str) -> None:
+    with pytest.raises(ConfigError, match=rf"needs the section voice\.{name}"):
+        make_chain([name], 1.0, FakeClock())
 
 
 @pytest.mark.parametrize(

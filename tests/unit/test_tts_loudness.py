@@ -13,7 +13,19 @@ import pytest
 from pipeline.arrays import Pcm
 from pipeline.media import WORD, Mark
 from tts.espeak import EspeakSynthesizer
-from tts.loudness import CERTAIN_S, PEAK_DBFS, SETTLED_S, TARGET_LUFS, Leveller, Levels, find_gain_db, measure
+from tts.loudness import (
+    CERTAIN_S,
+    HEARD_VOICES,
+    KNOWN_VOICES,
+    PEAK_DBFS,
+    SETTLED_S,
+    TARGET_LUFS,
+    Gain,
+    Leveller,
+    Levels,
+    find_gain_db,
+    measure,
+)
 from tts.pcm import joined
 from tts.synthesizer import Piece, Voice
 
@@ -154,3 +166,12 @@ async def test_voices_that_are_learnt_at_once_do_not_take_the_file_from_one_anot
     later.open()
     assert all(later.gain_db(name) is not None for name in names)
     assert "speech.unkept" not in capsys.readouterr().out
+
+
+async def test_voices_that_messages_make_up_do_not_fill_the_memory() -> None:
+    levels = Levels(None, {str(number): Gain(0.0, 60.0) for number in range(KNOWN_VOICES + 1)})
+    sound = (6_000 * np.sin(np.arange(48_000) * 2 * np.pi * 300 / 48_000)).astype(np.int16)
+    for number in range(HEARD_VOICES + 5):
+        await levels.learn(f"en-{number}", [sound])
+    assert len(levels._heard) == HEARD_VOICES
+    assert levels.gain_db("0") is None and levels.gain_db(f"en-{HEARD_VOICES + 4}") is not None

@@ -10,8 +10,9 @@ import pytest
 from pipeline.arrays import Pcm
 from pipeline.errors import BadInput
 from pipeline.media import WORD, Mark
-from tts.pcm import FADE_MS, LEAD_MS, MS, TAIL_MS, Mp3Decoder, Speech, Trimmer, joined, read_wav
+from tts.pcm import Mp3Decoder, Speech, joined, read_wav
 from tts.synthesizer import Piece
+from tts.trimmer import FADE_MS, LEAD_MS, MS, TAIL_MS, Trimmer
 
 
 def tone(hz: float, seconds: float, rate_hz: int, level: float = 12_000) -> Pcm:
@@ -90,6 +91,30 @@ def test_silence_at_both_ends_is_trimmed_and_marks_follow(chunk: int) -> None:
     assert [mark.text for mark in whole.marks] == ["a"]
     assert abs(whole.marks[0].at - LEAD_MS * MS) <= 5 * MS
     assert np.abs(whole.air[whole.marks[0].at + 200 :][:500]).max() > 10_000
+
+
+@pytest.mark.parametrize("level", [400, 2_000, 12_000])
+@pytest.mark.parametrize("known", [True, False])
+def test_a_soft_onset_stays_and_noise_goes_however_loud_the_voice(level: int, known: bool) -> None:
+    onset = tone(3_000, 0.06, 48_000, level / 25)  # 28 dB under the vowel
+    hiss = np.random.default_rng(1).normal(0, level / 300, 24_000).astype(np.int16)
+    sound = np.concatenate([hiss, onset, tone(300, 0.5, 48_000, level), hiss])
+    trimmer = Trimmer(20 * np.log10(level / 32_768) - 3 if known else None)
+    pieces = [trimmer.feed(piece) for piece in spoken(sound, 48_000)]
+    whole = joined([piece for piece in (*pieces, trimmer.end()) if piece])
+    assert abs(len(whole.air) / MS - (560 + LEAD_MS + TAIL_MS)) <= 10
+
+
+def test_a_voice_that_nobody_knows_is_held_back_until_its_loudness_shows() -> None:
+    trimmer = Trimmer()
+    sound = spoken(tone(440, 0.5, 48_000), 48_000, 4_800)
+    heard = [trimmer.feed(piece) is not None for piece in sound]
+    assert heard[:1] == [False] and heard.index(True) <= 3
+
+
+def test_a_sentence_shorter_than_what_shows_a_voices_loudness_is_whole() -> None:
+    whole = joined(trimmed(padded(0.3, 0.1, 0.3)))
+    assert abs(len(whole.air) - (100 + LEAD_MS + TAIL_MS) * MS) <= 10 * MS
 
 
 def test_a_pause_inside_a_sentence_stays() -> None:

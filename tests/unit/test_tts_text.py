@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from tts.markup import parse, plain
 from tts.text import MAX_WIDTH, language_of, sentences, width
 
 CUTS = [
@@ -92,3 +93,39 @@ def test_cutting_time_grows_with_the_text_alone() -> None:
 )
 def test_the_language_is_that_of_the_letters(text: str, default: str, expected: str) -> None:
     assert language_of(text, default) == expected
+
+
+def test_no_mark_is_cut_and_one_over_two_sentences_is_in_both() -> None:
+    text = "[slow]This is **one. And this** is [point left] two.[/slow] [pause 1.5] Three."
+    assert sentences(text) == [
+        "[slow]This is **one.**[/slow]",
+        "[slow]**And this** is [point left]two.[/slow][pause 1.5]",
+        "Three.",
+    ]
+
+
+def test_marks_take_no_width_and_a_long_sentence_is_cut_between_them() -> None:
+    text = "[low]" + "a few [smile] words, " * 12 + "at last.[/low]"
+    parts = sentences(text)
+    assert len(parts) > 1
+    for part in parts:
+        assert width(plain(part)) <= MAX_WIDTH
+        assert part.startswith("[low]") and part.endswith("[/low]")
+    assert sum(len(parse(part).cues) for part in parts) == 12
+    assert " ".join(map(plain, parts)) == plain(text)
+
+
+def test_marks_alone_are_no_sentence() -> None:
+    assert sentences("[pause 2] [smile]") == []
+
+
+@pytest.mark.parametrize("text", ["!" * 19_999 + "x", "!?" * 9_999 + "x", "." * 19_999 + "x", "…" * 19_999 + "x"])
+def test_a_message_of_nothing_but_signs_does_not_keep_the_show_waiting(text: str) -> None:
+    began = time.process_time()
+    assert "".join(sentences(text)) == text
+    assert time.process_time() - began < 5.0, "it took hours"
+    assert sentences("No!" + "!" * 99 + " Yes" + "." * 99 + " Well.")[0] == "No!" + "!" * 99
+
+
+def test_a_long_word_before_a_full_stop_is_no_abbreviation_and_costs_no_time() -> None:
+    assert len(sentences(f"{'a' * 100}. Yes.")) == 2

@@ -1,7 +1,7 @@
 /* The page: the live picture, and what is known of the room.
  *
- * In: /live.flv and /events. Out: POST /say. Every text from outside is set as text, never as markup. The picture and
- * the news are two connections that break and come back each for itself, for ever.
+ * In: /live.flv and /events. Out: POST /say; hand.js orders pauses and talks. Every text from outside is set as text,
+ * never as markup. The picture and the news are two connections that break and come back each for itself, for ever.
  */
 "use strict";
 
@@ -186,7 +186,7 @@ class News {
 const TONES = {
   aired: "good", live: "good", ready: "good", up: "good", running: "good",
   "on air": "live",
-  refused: "warn", expired: "warn", "not sent": "warn", "backing-off": "warn", down: "warn", orphaned: "warn", idle: "",
+  refused: "warn", expired: "warn", skipped: "warn", "not sent": "warn", "backing-off": "warn", down: "warn", orphaned: "warn", idle: "",
 };
 const MODES = { now: "now", insert: "next", append: "queue" };
 
@@ -263,6 +263,7 @@ class Room {
     this.drawNow(view.now);
     this.drawNext(view);
     this.drawHouse(view);
+    hand.drawn(view);
   }
 
   get isOff() {
@@ -321,7 +322,7 @@ class Room {
     lane.hidden = !now;
     if (now) fill(lane, now.lane);
     text.dataset.empty = String(!now);
-    fill(text, now ? now.text : "Nothing is being said.");
+    fill(text, now ? now.text || "A person is talking." : "Nothing is being said.");
     fill($("now-count"), now && now.of > 1 ? `sentence ${now.sentence} of ${now.of}` : "");
     this.drawProgress(now);
   }
@@ -418,6 +419,7 @@ function noticeOf(view) {
   if (view.panic) return "Panic: viewers see the slate and hear nothing. `broadcaster panic --off` ends it.";
   if (view.lease === "elsewhere") return "Another broadcaster holds this room; this one waits.";
   if (view.queue !== "up") return "The message queue does not answer: the show goes on, but nothing can be pushed now.";
+  if (view.held) return "Paused: only what is pushed to lane live is said, until the show is resumed.";
   if (view.paused) return "Paused: no output is live, so nothing new is begun.";
   if (view.alarms.length) return view.alarms.map((alarm) => `Alarm ${alarm.name}: ${alarm.text}.`).join(" ");
   return "";
@@ -496,6 +498,8 @@ function random() {
 
 const picture = new Picture($("video"), $("still"), () => room.draw());
 const room = new Room(picture);
+const hand = new Hand();
+new Talker($("talk"), (trouble) => hand.say(trouble));
 new Sayer($("say"), room);
 new News((view) => room.told(view), () => room.lost()).open();
 picture.open();
