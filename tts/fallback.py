@@ -38,8 +38,10 @@ from tts.trimmer import Trimmer
 LEAVE_S = 0.5  #: for a provider to let go of a sentence; then it is left behind
 SCORES_KEPT = 1024
 SAME_GAIN_DB = 0.5  #: a kept sentence this near to its voice's gain is taken as it is
-PROBES = {"zh": "一二三。"}  #: what a resting provider must say; nobody hears it
-PROBE = "One two three."
+PROBES = {
+    "zh": "大家早上好，欢迎来到我们的小店。"
+}  #: what a resting provider must say, and can be judged by; nobody hears it
+PROBE = "Good morning, and welcome to our little shop."
 
 log = structlog.get_logger()
 

@@ -263,7 +263,7 @@ def test_a_full_disk_is_told_in_a_line_and_what_was_made_is_gone_on_with(tmp_pat
     [
         ({}, ConfigError, "one of --audio FILE"),
         ({"text": "a", "script": Path("b")}, ConfigError, "one of"),
-        ({"text": " \n "}, BroadcasterError, "nothing to say"),
+        ({"text": " \n "}, BroadcasterError, "nothing in it that can be said"),
         ({"text": "…?!"}, BroadcasterError, "nothing"),
         ({"audio": Path("missing.wav")}, BadInput, r"missing\.wav"),
         ({"audio": Path(__file__)}, BadInput, "not sound that can be read"),

@@ -14,7 +14,7 @@ from pipeline.errors import BrokeOff, ConfigError, MessageError, SpeechError, Un
 from pipeline.media import PHONEME, WORD, Mark
 from tts.breaker import REST_S
 from tts.cache import SpeechCache
-from tts.fallback import Chain, make_chain
+from tts.fallback import PROBE, Chain, make_chain
 from tts.loudness import Gain, Levels
 from tts.pcm import joined
 from tts.prosody import Ability, Diction, score
@@ -160,7 +160,7 @@ async def test_while_no_voice_works_nobody_is_asked_until_a_probe_succeeds() -> 
     clock.advance(8.0)
     voices.tick()
     await until(lambda: voices.works)
-    assert {text for text, _ in only.heard[1:]} == {"One two three."}
+    assert {text for text, _ in only.heard[1:]} == {PROBE}
     await said(voices)
     await voices.close()
 

@@ -12,11 +12,11 @@ from pipeline.clock import RealClock
 from pipeline.errors import SpeechError
 from tests.corpus import sentences
 from tts.espeak import EspeakSynthesizer
-from tts.fallback import make_chain
+from tts.fallback import PROBE, PROBES, make_chain
 from tts.pcm import joined
 from tts.soundness import Soundness, plausible_samples
 from tts.synthesizer import Piece, Voice
-from tts.tempo import KNOWN_AFTER, TELLING_S, VOICES, Tempos, expected_s, most_s
+from tts.tempo import KNOWN_AFTER, TELLING_S, VOICES, Tempos, expected_s, is_varied, most_s
 from tts.text import readable
 from tts.text import sentences as cut
 from tts.trimmer import Trimmer
@@ -205,3 +205,8 @@ async def test_odd_texts_are_said_and_not_taken_for_a_broken_voice(language: str
         for sentence in cut(text):
             assert [piece async for piece in chain.speak(sentence, Voice(language, rate))], sentence
     await chain.close()
+
+
+def test_a_resting_voice_that_gives_noise_is_not_taken_for_well() -> None:
+    for probe in (PROBE, *PROBES.values()):
+        assert is_varied(probe)
