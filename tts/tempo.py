@@ -20,6 +20,7 @@ RESTS = re.compile(rf"[{PAUSES}][{PAUSES}\s]*")  # a row of them is one pause
 SPELT = re.compile(r"(?<!['’])\b(?:[A-Z]{2,}|www|\w)\b|\d|[^\w\s.,;:!?…，。；：！？、'’\"-]")
 ALIEN = re.compile(r"[^\W\d_\u0000-\u024f\u1e00-\u1eff\u3400-\u9fff\uf900-\ufaff]")  # no Latin letter, no Hanzi
 TELLING_S = 1.5  #: expected; shorter ones vary too much
+VARIED_S = 0.9  #: expected; shorter ones may be a hiss or a hum
 KNOWN_AFTER = 5  #: sentences
 REMEMBERED = 48  #: sentences of a voice
 VOICES = 200  #: voices at speeds; beyond, the least recently used is forgotten
@@ -64,7 +65,7 @@ def most_s(text: str, *, latin: bool = False) -> float:
 
 def is_varied(text: str) -> bool:
     """Whether it is long enough, and of enough different letters, to sound like speech and nothing else."""
-    return expected_s(text) >= TELLING_S and len({char for char in text.casefold() if char.isalnum()}) >= SOUNDS
+    return expected_s(text) >= VARIED_S and len({char for char in text.casefold() if char.isalnum()}) >= SOUNDS
 
 
 def _pauses_s(text: str) -> float:

@@ -117,6 +117,7 @@ def nearest(seen: Luma, slot: int, frames: Frames) -> float:
     return min(float(np.abs(seen[start : start + len(wanted)] - wanted).mean()) for start in starts)
 
 
+@pytest.mark.long
 def test_a_rank_killed_one_stopped_and_a_crash_loop_and_the_pose_goes_on(room: Room) -> None:
     """One room for all of it: the first start of a gang takes a minute here."""
     room.wait_live(LIVE_S)

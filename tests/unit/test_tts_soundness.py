@@ -77,6 +77,12 @@ def test_what_cannot_be_speech_is_told(air: Pcm, reason: str) -> None:
         judge(air)
 
 
+@pytest.mark.parametrize("air", [noise(1.6, 9_000), coloured(1.0, 1.6), tone(440, 1.6)])
+def test_a_short_sentence_that_is_noise_was_let_through(air: Pcm) -> None:
+    with pytest.raises(SpeechError, match="noise"):
+        judge(air, "Now it is noise and we speak.")
+
+
 def test_sound_that_comes_slower_than_it_is_spoken_is_told() -> None:
     sound = beeps(2.0)
     judge(sound, elapsed_s=8.0)
@@ -151,6 +157,7 @@ def test_what_may_be_spelt_may_take_longer() -> None:
     assert most_s("Tea for everybody, it's fine.") == expected_s("Tea for everybody, it's fine.")
 
 
+@pytest.mark.long
 async def test_no_sentence_of_a_real_voice_is_taken_for_unsound() -> None:
     """Each sentence of the corpus at one of five speeds, another one in each language; and half of it is told."""
     espeak, tempos = EspeakSynthesizer(), Tempos()
