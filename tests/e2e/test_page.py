@@ -51,7 +51,8 @@ def test_the_picture_plays_muted_and_catches_up_with_live(page: RoomPage) -> Non
     assert page.evaluate("document.querySelector('video').muted")
     until(lambda: page.behind_s() < 0.8, 10, "close to live")
     assert page.evaluate("document.querySelector('video').videoWidth") == 448
-    assert page.seen("#air") == "On air" and page.seen("#house li:first-child .chip") == "ready"
+    until(lambda: page.seen("#air") == "On air", 10, "the engine's pictures, once they are ahead of time again")
+    assert page.seen("#house li:first-child .chip") == "ready"
     page.page.click("#sound")
     assert not page.evaluate("document.querySelector('video').muted")
     assert page.seen("#sound") == "Mute"
