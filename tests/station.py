@@ -84,6 +84,18 @@ class Station:
     def facts(self, name: str) -> dict[str, Any]:
         return dict(self.child(name).get("facts", {}))
 
+    def story(self, identity: str) -> list[str]:
+        """What became of an utterance, in order."""
+        return [event["event"].removeprefix("utterance.") for event in self.events() if event.get("id") == identity]
+
+    def queue(self) -> Any:
+        """The room's Redis."""
+        return redis.Redis.from_url(redis_of(load(self.config_path)), decode_responses=True)
+
+    def pending(self) -> int:
+        """Words that were taken and not acknowledged."""
+        return sum(group["pending"] for group in self.queue().xinfo_groups("broadcaster:test:say"))
+
     def pids(self) -> Mapping[str, int]:
         return {name: child["pid"] for name, child in self.status().get("children", {}).items() if child["pid"]}
 

@@ -147,7 +147,7 @@ def faults(text: str) -> list[Fault]:
     """What a writer would want to know, in order of columns; nothing of it keeps a text from being said."""
     found: list[Fault] = []
     opened: list[_Token] = []
-    for token in _tokens(text):
+    for token in _marks(text):
         if token.kind == "unknown":
             found.append(Fault(token.column, _why_unknown(token.source)))
         elif token.asked != token.value:
@@ -223,19 +223,25 @@ def _shorten(read: _Text) -> None:
 
 def _tokens(text: str) -> Iterator[_Token]:
     """All of the text, in order; a stretch without brackets and stars is one token."""
+    done = 0
+    for token in _marks(text):
+        if (at := token.column - 1) > done:
+            yield _Token("text", text[done:at], done + 1)
+        yield token
+        done = at + len(token.source)
+    if done < len(text):
+        yield _Token("text", text[done:], done + 1)
+
+
+def _marks(text: str) -> Iterator[_Token]:
+    """Its brackets and stars, in order."""
     matches = list(TOKENS.finditer(text))
     stars = _stars(text, [match.start() for match in matches if match["star"]])
-    done = 0
     for match in matches:
-        if match.start() > done:
-            yield _Token("text", text[done : match.start()], done + 1)
         if match["star"]:
             yield _Token(stars[match.start()], "**", match.start() + 1, "**")
         else:
             yield _bracket(match)
-        done = match.end()
-    if done < len(text):
-        yield _Token("text", text[done:], done + 1)
 
 
 def _stars(text: str, places: Sequence[int]) -> dict[int, str]:

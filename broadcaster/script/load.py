@@ -7,9 +7,11 @@ broadcaster/script/check.py.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,6 +78,11 @@ def examined(path: Path, text: str | Mistake) -> Examined:
         return Examined(None, [Mistake(0, 0, f"{path.suffix} is no script; {hint}")])
     if isinstance(text, Mistake):
         return Examined(None, [text])
+    with _uncollected():
+        return _examined(path, text)
+
+
+def _examined(path: Path, text: str) -> Examined:
     found = FORMATS.get(path.suffix.lower(), plain.draft)(text)
     mistakes = found.mistakes
     used: list[Used] = []
@@ -101,6 +108,19 @@ def _good(path: Path, found: Examined) -> Script:
     return found.script
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """A long script is a great many small objects that all stay; to look for rubbish among them takes as long as the
+    reading. One that finds the collector off leaves it to the other to put it on."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
+
+
 def _section(draft: DraftSection, mistakes: list[Mistake], used: list[Used]) -> Section | None:
     given = settings.read(draft.settings, settings.SECTION_KEYS, mistakes)
     if not draft.lines:
@@ -109,15 +129,17 @@ def _section(draft: DraftSection, mistakes: list[Mistake], used: list[Used]) -> 
             mistakes.append(Mistake(draft.line, 1, text, warning=True))
         return None
     words = [template.parse(line.text) for line in draft.lines]
-    lines = tuple(_line(line, one, mistakes) for line, one in zip(draft.lines, words, strict=True))
+    named = [one.variables() if "{" in line.text else [] for line, one in zip(draft.lines, words, strict=True)]
+    whole = zip(draft.lines, words, named, strict=True)
+    lines = tuple(_line(line, one, bool(variables), mistakes) for line, one, variables in whole)
     section = Section(draft.name, lines, draft.line, **given)
-    for line, one in zip(draft.lines, words, strict=True):
-        if "{" in line.text and (variables := tuple(one.variables())):
-            used.append(Used(variables, section, line.place))
+    for line, variables in zip(draft.lines, named, strict=True):
+        if variables:
+            used.append(Used(tuple(variables), section, line.place))
     return section
 
 
-def _line(draft: DraftLine, words: template.Template, mistakes: list[Mistake]) -> Line:
+def _line(draft: DraftLine, words: template.Template, varies: bool, mistakes: list[Mistake]) -> Line:
     text, place = draft.text, draft.place
     given = settings.read(draft.settings, settings.LINE_KEYS, mistakes) if draft.settings else {}
     if len(text) > TEXT_MAX_CHARS:
@@ -126,7 +148,7 @@ def _line(draft: DraftLine, words: template.Template, mistakes: list[Mistake]) -
     else:
         mistakes += [Mistake(*place(fault.at), fault.text) for fault in words.faults]
         mistakes += [Mistake(*place(at), told) for at, told in _mark_faults(text, words.nodes, 0, len(text))]
-        if not _sayable(text, words):
+        if not varies and not _sayable(words):
             told = "there is nothing to say in this line; it is passed over"
             mistakes.append(Mistake(draft.line, draft.column, told, warning=True))
     return Line(text, draft.line, draft.column, **given)
@@ -148,10 +170,8 @@ def _mark_faults(text: str, nodes: template.Nodes, begin: int, end: int) -> Iter
             yield from _mark_faults(text, choice, first, last)
 
 
-def _sayable(text: str, words: template.Template) -> bool:
-    """Whether there may be a letter or a figure in what is said."""
-    if "{" in text and next(words.variables(), None) is not None:
-        return True
+def _sayable(words: template.Template) -> bool:
+    """Whether there is a letter or a figure in what is said."""
     literal = words.literal
     if any(char.isalnum() for char in MARK.sub("", literal)):
         return True

@@ -63,8 +63,11 @@ class Template:
     nodes: Nodes
     faults: tuple[Fault, ...] = ()
 
-    def variables(self) -> Iterator[Variable]:
-        return _variables(self.nodes)
+    def variables(self) -> list[Variable]:
+        """All that it names, in order."""
+        found: list[Variable] = []
+        _add_variables(self.nodes, found)
+        return found
 
     @property
     def literal(self) -> str:
@@ -206,13 +209,13 @@ def _literal(value: str) -> str:
     return STARS.sub("*", clean.strip()).replace("[", "[[")
 
 
-def _variables(nodes: Nodes) -> Iterator[Variable]:
+def _add_variables(nodes: Nodes, found: list[Variable]) -> None:
     for node in nodes:
         if isinstance(node, Variable):
-            yield node
+            found.append(node)
         elif isinstance(node, Group):
-            for choice in filter(None, node.choices):
-                yield from _variables(choice)
+            for choice in node.choices:
+                _add_variables(choice, found)
 
 
 def _literals(nodes: Nodes) -> Iterator[str]:

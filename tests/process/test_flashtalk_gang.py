@@ -76,7 +76,7 @@ def worst(one: Frames, other: Frames) -> int:
     return int(np.abs(one.astype(int) - other.astype(int)).max())
 
 
-@pytest.mark.parametrize("world", [pytest.param(2, marks=pytest.mark.long), 3])
+@pytest.mark.parametrize("world", [pytest.param(2, marks=pytest.mark.long), pytest.param(3, marks=pytest.mark.long)])
 def test_ranks_play_what_one_rank_plays(model: Path, tmp_path: Path, world: int) -> None:
     engine = FlashTalkEngine(model, model.parent / "cache", device="cpu")
     alone: Sequence[Made] = show(engine, model)

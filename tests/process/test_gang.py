@@ -137,6 +137,7 @@ def test_no_rank_outlives_the_shutdown(room: Room, gang: Gang) -> None:
     assert "gang.broken" not in room.log() and "child.died" not in room.log()
 
 
+@pytest.mark.long
 def test_a_gang_in_a_crash_loop_is_one_child_in_a_crash_loop(tmp_path: Path) -> None:
     room = Room(tmp_path, "director=beat", "engine-neural=crash-1*2:engine-portrait", "playout=beat")
     try:

@@ -114,6 +114,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> AvatarSection:
     return AvatarSection.model_validate(engine | {"image": folder / "face.png", "size": (128, 128), "seed": 4})
 
 
+@pytest.mark.long
 def test_flashtalk_renders_a_sound_file_and_goes_on_after_a_kill(
     tiny: AvatarSection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -215,6 +216,7 @@ def test_a_render_that_was_interrupted_equals_one_that_was_not(tmp_path: Path) -
     assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.mp4", "whole.mp4"]
 
 
+@pytest.mark.long
 def test_a_kill_costs_no_more_than_the_group_it_hit(tmp_path: Path) -> None:
     script = tmp_path / "talk.md"
     script.write_text(f"# Talk\n\n{TALK}\n")

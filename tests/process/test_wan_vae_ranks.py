@@ -51,7 +51,7 @@ def alone() -> tuple[list[Tensor], list[Tensor], int]:
     return both_ways()
 
 
-@pytest.mark.parametrize("world", [2, 3, 4, 8])
+@pytest.mark.parametrize("world", [2, 3, *(pytest.param(world, marks=pytest.mark.long) for world in (4, 8))])
 def test_rows_over_ranks_are_exact_and_every_rank_does_its_part(
     world: int, alone: tuple[list[Tensor], list[Tensor], int]
 ) -> None:

@@ -40,7 +40,6 @@ MORNING = datetime(2026, 11, 25, 10, 5)
 SENTENCE_PAUSE_S, UTTERANCE_PAUSE_S = 0.22, 0.5  # where the script asks for none
 SPOKEN = 24  # utterances of a script that are spoken to learn its pace
 CLAIM = re.compile(r"(?:about|约) (?P<number>[\d.]+) (?P<unit>minutes|seconds|分钟|秒)", re.IGNORECASE)
-SLOW = ("evening", "morning")  # many turns of few words: their pace takes long to learn
 ALLOWANCE = 0.15  # of what a head comment says: laps differ, and the pace is learnt from a part of them
 TWENTY = (18, 30)  # minutes that may be called twenty: most voices speak more slowly than the one measured with
 
@@ -179,14 +178,8 @@ def test_prices_and_stock_are_said_from_the_products_file_alone(path: Path) -> N
     assert "stock}" in path.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        pytest.param(path, marks=pytest.mark.long if path.stem in SLOW else (), id=path.stem)
-        for path in SCRIPTS
-        if load(path).products
-    ],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("path", [path for path in SCRIPTS if load(path).products], ids=named)
 async def test_a_script_is_as_long_as_its_head_says(path: Path) -> None:
     script = load(path)
     heard = laps(path, 4)
