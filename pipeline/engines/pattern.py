@@ -47,15 +47,17 @@ class PatternState(msgspec.Struct, frozen=True):
 class PatternEngine:
     """See pipeline.engine.AvatarEngine. The counter goes on from the one in `after`."""
 
+    hop_frames = HOP_FRAMES
+
     def format(self, avatar: Avatar) -> MediaFormat:
-        return MediaFormat(avatar.size[0], avatar.size[1], HOP_FRAMES)
+        return MediaFormat(avatar.size[0], avatar.size[1], self.hop_frames)
 
     def open(self, avatar: Avatar, seed: int, after: Frames | None = None) -> PatternState:
         shown = read_counter(after[-1]) if after is not None and len(after) else None
         return PatternState(*avatar.size, 0 if shown is None else (shown + 1) % (1 << BITS))
 
     def step(self, jobs: Sequence[Job]) -> Sequence[Made]:
-        return [_made(job) for job in jobs]
+        return [_made(job, self.hop_frames) for job in jobs]
 
     def save(self, state: PatternState) -> bytes:
         return msgspec.msgpack.encode(state)
@@ -104,13 +106,13 @@ def beep_track(seconds: int) -> Pcm:
     return track
 
 
-def _made(job: Job) -> Made:
+def _made(job: Job, hop_frames: int) -> Made:
     state: PatternState = job.state
-    if len(job.audio) != HOP_FRAMES * DRIVE_SAMPLES:
-        raise EngineError(f"a hop of {len(job.audio)} samples, not {HOP_FRAMES * DRIVE_SAMPLES}")
-    sound = job.audio.astype(np.float64).reshape(HOP_FRAMES, DRIVE_SAMPLES)
+    if len(job.audio) != hop_frames * DRIVE_SAMPLES:
+        raise EngineError(f"a hop of {len(job.audio)} samples, not {hop_frames * DRIVE_SAMPLES}")
+    sound = job.audio.astype(np.float64).reshape(hop_frames, DRIVE_SAMPLES)
     loud = np.sqrt((sound**2).mean(axis=1)) > BEEP_RMS
-    indices = [(state.index + i) % (1 << BITS) for i in range(HOP_FRAMES + 1)]
+    indices = [(state.index + i) % (1 << BITS) for i in range(hop_frames + 1)]
     drawn = zip(indices[:-1], loud, strict=True)
     frames = np.stack([_draw(state.width, state.height, index, bool(flash)) for index, flash in drawn])
     return Made(frames, PatternState(state.width, state.height, indices[-1]), {"flashes": float(loud.sum())})

@@ -73,6 +73,12 @@ class FaultyPortrait(_Faulty, PortraitEngine):
     pass
 
 
+class LongHop(PatternEngine):
+    """In time, and in hops as long as those of the 14B engine."""
+
+    hop_frames = 28
+
+
 def _spoilt(made: Made, told: dict[str, Any]) -> Made:
     if told.get("still"):
         return replace(made, frames=np.repeat(made.frames[:1] * 0 + GREY, len(made.frames), axis=0))

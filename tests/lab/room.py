@@ -11,17 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import engine, follower
-from tests.lab import orders
+from tests.lab import orders, table
 from tests.station import ROOT, Station
 from tts import synthesizer
 
 BELOW = Path(__file__).parent / "below"
 
-engine.ENGINES["ranked"] = "tests.rankedpattern:RankedPattern"  # type: ignore[index]
-engine.ENGINES["faulty-portrait"] = "tests.lab.engine:FaultyPortrait"  # type: ignore[index]
-follower.RANKED["ranked"] = "tests.rankedpattern:follow"  # type: ignore[index]
-engine.ENGINES["faulty"] = "tests.lab.engine:FaultyEngine"  # type: ignore[index]  # for this process, which reads configurations
-synthesizer.PROVIDERS["faulty"] = "tests.lab.voice:FaultyVoice"  # type: ignore[index]
+# for this process, which reads configurations
+engine.ENGINES.update(table.ENGINES)  # type: ignore[attr-defined]
+follower.RANKED.update(table.RANKED)  # type: ignore[attr-defined]
+synthesizer.PROVIDERS.update(table.PROVIDERS)  # type: ignore[attr-defined]
 
 
 class LabStation(Station):

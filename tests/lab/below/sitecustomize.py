@@ -15,6 +15,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from tests.lab import table
+
 
 class _After(importlib.abc.MetaPathFinder):
     """Finds what the others find, and has it changed once it was run."""
@@ -39,17 +41,15 @@ class _After(importlib.abc.MetaPathFinder):
 
 
 def _engines(module: ModuleType) -> None:
-    module.ENGINES["faulty"] = "tests.lab.engine:FaultyEngine"
-    module.ENGINES["faulty-portrait"] = "tests.lab.engine:FaultyPortrait"
-    module.ENGINES["ranked"] = "tests.rankedpattern:RankedPattern"
+    module.ENGINES.update(table.ENGINES)
 
 
 def _ranks(module: ModuleType) -> None:
-    module.RANKED["ranked"] = "tests.rankedpattern:follow"
+    module.RANKED.update(table.RANKED)
 
 
 def _voices(module: ModuleType) -> None:
-    module.PROVIDERS["faulty"] = "tests.lab.voice:FaultyVoice"
+    module.PROVIDERS.update(table.PROVIDERS)
 
 
 def _haste(module: ModuleType) -> None:
