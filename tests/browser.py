@@ -19,6 +19,8 @@ ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--use-fake-ui-for-media-stream",  # a microphone that beeps, and is given without asking
+    "--use-fake-device-for-media-stream",
     "--host-resolver-rules=MAP evil.example 127.0.0.1",  # a name that somebody pointed at this machine
 )
 PLAYING_S = "document.querySelector('video').currentTime"

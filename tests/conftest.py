@@ -29,7 +29,7 @@ def need(*names: str) -> str:
     lack(f"{' or '.join(names)} is not installed; `make services` installs it")
 
 
-SLOWEST = ("test_flashtalk_on_air", "test_on_air")  # files of minutes
+SLOWEST = ("test_flashtalk_on_air", "test_kills_on_air", "test_on_air", "test_voices")  # files of minutes
 FOLDERS = ("e2e", "process", "unit")
 
 

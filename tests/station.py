@@ -88,6 +88,16 @@ class Station:
         """What became of an utterance, in order."""
         return [event["event"].removeprefix("utterance.") for event in self.events() if event.get("id") == identity]
 
+    def heard(self, *names: str) -> list[tuple[str, int]]:
+        """Sentences of these utterances that were sent to their end, in order, from the journal."""
+        lines = [
+            json.loads(line)
+            for path in sorted((self.directory / "var" / "journal").glob("*.jsonl"))
+            for line in path.read_text().splitlines()
+        ]
+        ended = [(line["utterance"], line.get("sentence", 0)) for line in lines if line["what"] == "sentence_aired"]
+        return [key for key in ended if key[0] in names]
+
     def queue(self) -> Any:
         """The room's Redis."""
         return redis.Redis.from_url(redis_of(load(self.config_path)), decode_responses=True)

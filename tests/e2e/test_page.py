@@ -86,6 +86,36 @@ def test_markup_in_a_text_stays_text(page: RoomPage, room: tuple[Station, str]) 
     assert page.evaluate("document.querySelectorAll('main script, main img').length") == 0
 
 
+def test_a_person_holds_the_button_and_is_heard_until_it_is_let_go(
+    page: RoomPage, room: tuple[Station, str], tmp_path: Path
+) -> None:
+    viewer = Listener(f"{room[1]}/live.flv", tmp_path / "heard")
+    try:
+        until(viewer.is_playing, 20, "the viewer sees something")
+        page.page.hover("#talk")
+        pressed_s = time.monotonic()
+        page.page.mouse.down()
+        until(lambda: page.seen("#talk-state") == "on air: talk", 15, "the line stands, and it is our turn")
+        until(lambda: viewer.voiced_after(pressed_s), 15, "the microphone's beeps")
+        page.page.mouse.up()
+        until(lambda: page.seen("#talk-state") == "", 5, "the page says that nobody talks")
+        until(lambda: any(one.startswith("person:") for one in room[0].aired()), 15, "the talk ended by itself")
+    finally:
+        viewer.stop()
+
+
+def test_a_paused_room_is_shown_as_paused_and_goes_on_by_the_same_button(
+    page: RoomPage, room: tuple[Station, str]
+) -> None:
+    page.page.click("#pause")
+    until(lambda: page.seen("#pause") == "Resume", 10, "paused")
+    assert room[0].facts("director")["held"]
+    room[0].client.say("This waits for a while.", id="later")
+    page.page.click("#pause")
+    until(lambda: page.seen("#pause") == "Pause", 10, "it goes on")
+    until(lambda: "later" in room[0].aired(), 15, "what waited is said")
+
+
 def test_a_refused_line_says_why_and_stays_in_the_box(page: RoomPage, room: tuple[Station, str]) -> None:
     room[0].client.say("Hello.", lane="vip", id="wrong")
     until(lambda: page.state_of("Hello.") == "refused", 10, "refused")
