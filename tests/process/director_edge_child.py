@@ -32,8 +32,9 @@ def main() -> int:
     espeak_faults.patch(Path(os.environ["ESPEAK_FAULT"]))
     clock = RealClock()
     directory = Path(spec.state_dir) / "speech"
+    cache_bytes, settings = spec.voice_cache_mb << 20, spec.voice_settings
     chain = fallback.make_chain(
-        spec.voice_chain, spec.voice_timeout_s, clock, directory, spec.voice_cache_mb << 20, REST_S
+        spec.voice_chain, spec.voice_timeout_s, clock, directory, cache_bytes, REST_S, settings=settings
     )
     try:
         asyncio.run(direct(spec, lifeline, chain, clock))

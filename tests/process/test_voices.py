@@ -13,6 +13,8 @@ from tests import espeak_faults
 from tests.conftest import need
 from tests.edge_service import FAULTS, EdgeService
 from tests.process.director_floor import Floor, RedisServer
+from tests.voices_server import FAULTS as SERVER_FAULTS
+from tests.voices_server import KEY, SpeechServer
 
 CHILD = "tests/process/director_edge_child.py"
 TIMEOUT_S = 0.6  # of a voice
@@ -122,6 +124,42 @@ def test_the_offline_voice_failing_in_every_way_costs_no_sentence(
         dict.fromkeys(name for name, _ in floor.heard)
     )
     assert floor.events("utterance.dead_lettered") == []
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+def test_a_voice_of_a_server_failing_in_every_way_costs_no_sentence(open_floor: Open) -> None:
+    server = SpeechServer()
+    server.start()
+    try:
+        limits = {"first_byte_s": TIMEOUT_S, "idle_s": TIMEOUT_S}
+        settings = {"http": {"url": server.url, "key": KEY, "voices": {"en": "af"}, **limits}}
+        floor = open_floor(voice_chain=["http", "espeak"], voice_settings=settings)
+        expected: list[str] = []
+
+        def say(name: str, *sentences: str) -> None:
+            floor.say(" ".join(sentences), id=name)
+            expected.extend(sentences)
+
+        say("first", "Everything is well at the beginning.")
+        floor.until(lambda: floor.texts == expected)
+        for fault in SERVER_FAULTS:
+            server.fail(fault)
+            say(fault, f"Now it is {fault} and we speak of it.", f"This is still {fault} and we go on.")
+            floor.until(lambda: floor.texts == expected, timeout_s=40, what=fault)
+            server.fail("")
+            floor.until(lambda: is_well(floor, "http"), timeout_s=40, what=f"a probe after {fault}")
+            asked = len(server.asked)
+            say(f"{fault}-over", f"The voice is back after {fault} now.")
+            floor.until(lambda: floor.texts == expected, timeout_s=40, what=f"after {fault}")
+            assert len(server.asked) > asked, "by the server again"
+        floor.until(lambda: floor.pending() == 0, what="acknowledged")
+        assert [event["id"] for event in floor.events("utterance.aired")] == list(
+            dict.fromkeys(name for name, _ in floor.heard)
+        )
+        assert floor.events("utterance.dead_lettered") == []
+    finally:
+        server.stop()
 
 
 def test_while_no_voice_works_evergreen_speaks_and_all_words_are_said_afterwards(
