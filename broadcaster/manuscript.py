@@ -30,6 +30,7 @@ from broadcaster.script.reading import Reading
 from broadcaster.script.surroundings import Surroundings
 from broadcaster.script.watch import Watch
 from broadcaster.takeover import Became, Outcome
+from broadcaster.tasks import cancelled
 from broadcaster.utterance import Lane
 from pipeline.clock import Clock
 from tts.text import sentences
@@ -73,10 +74,7 @@ class Manuscript:
         self._rewriting_task = spawn(self._rewriter.run()) if self._rewriter else None
 
     async def close(self) -> None:
-        tasks = [task for task in (self._watching, self._rewriting_task) if task]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancelled([self._watching, self._rewriting_task])
         if self._rewriter:
             await self._rewriter.close()
 
