@@ -109,7 +109,7 @@ def test_a_paused_room_is_shown_as_paused_and_goes_on_by_the_same_button(
 ) -> None:
     page.page.click("#pause")
     until(lambda: page.seen("#pause") == "Resume", 10, "paused")
-    assert room[0].facts("director")["held"]
+    until(lambda: room[0].facts("director")["held"], 10, "the status says so as well")
     room[0].client.say("This waits for a while.", id="later")
     page.page.click("#pause")
     until(lambda: page.seen("#pause") == "Pause", 10, "it goes on")
