@@ -8,7 +8,22 @@ import time
 
 import structlog
 
-from benchmarks import air, encode, intake, on_air, page, panic, portrait, render, takeover, voice, words
+from benchmarks import (
+    air,
+    answers,
+    comments,
+    encode,
+    intake,
+    on_air,
+    page,
+    panic,
+    portrait,
+    render,
+    retrieval,
+    takeover,
+    voice,
+    words,
+)
 from benchmarks.figures import machine, show
 
 MEASURES = {
@@ -19,6 +34,7 @@ MEASURES = {
     "kills": on_air.kills,
     "flood": intake.flood,
     "hand_over": intake.hand_over,
+    "comments": comments.flood,
     "playout": air.playout,
     "panic": panic.run,
     "page": page.run,
@@ -28,6 +44,8 @@ MEASURES = {
     "planned": words.planned,
     "script": words.script,
     "takeover": takeover.run,
+    "retrieval": retrieval.run,
+    "answers": answers.run,
     "minutes": on_air.minutes,
 }
 

@@ -12,9 +12,11 @@ from typing import Any
 
 from broadcaster import redis_server, tiers
 from broadcaster.config import Config
+from broadcaster.connectors.mapping import load as load_mapping
 from broadcaster.disk import writable
 from broadcaster.schedule.jobs import job_of, verify
 from broadcaster.script.load import load as load_script
+from broadcaster.script.products import load as load_products
 from pipeline.avatar import load_avatar
 from pipeline.clock import RealClock
 from pipeline.engine import load_engine
@@ -41,6 +43,9 @@ def check(config: Config, source: str) -> list[str]:
         _state,
         _outputs,
         _alarms,
+        _guard,
+        _chat,
+        _connectors,
     ]
     for look in looks:
         try:
@@ -165,4 +170,53 @@ def _alarms(config: Config) -> list[str]:
     for name in alarms.playback:
         # no fault: outputs come and go on air
         lines.append(f"playback of {name}: " + ("looked at" if name in names else "there is no such output now"))
+    return lines
+
+
+def _guard(config: Config) -> list[str]:
+    """Its lists and products can be read, every line of them."""
+    if config.guard is None:
+        return []
+    from broadcaster.guard.lists import files_of
+    from broadcaster.guard.lists import load as load_list
+
+    words, faults = 0, []
+    for path in files_of(config.guard.platform or "", list(map(str, config.guard.lists))):
+        try:
+            words += len(load_list(path))
+        except ScriptError as error:
+            faults += [f"guard: {line}" for line in str(error).splitlines()]
+    if config.guard.products:
+        try:
+            load_products(config.guard.products)
+        except ScriptError as error:
+            faults += [f"guard.products: {line}" for line in str(error).splitlines()]
+    if faults:
+        raise ConfigError("\n".join(faults))
+    platform = f", platform {config.guard.platform}" if config.guard.platform else ""
+    products = f", products {config.guard.products}" if config.guard.products else ", no products to check against"
+    return [f"guard: {words:,} words of lists{platform}{products}"]
+
+
+def _chat(config: Config) -> list[str]:
+    """What it answers from can be read."""
+    if config.chat is None:
+        return []
+    from broadcaster.chat.files import checked  # only by rooms that answer: it reads dictionaries
+
+    return checked(config.chat)
+
+
+def _connectors(config: Config) -> list[str]:
+    """Their mappings can be used; whether anybody is there shows when the room runs."""
+    lines, faults = [], []
+    for connector in config.chat.connectors if config.chat else ():
+        try:
+            if connector.map is not None and load_mapping(connector.map).manners.needs_token and not connector.token:
+                raise ConfigError(f"{connector.map} sends a token; set `token` of the connector")
+        except ConfigError as error:
+            faults += [f"chat.connectors: {connector.name}: {line}" for line in str(error).splitlines()]
+        lines.append(f"comments from {connector.name}: {connector.map or f'Twitch, {connector.channel}'}")
+    if faults:
+        raise ConfigError("\n".join(faults))
     return lines

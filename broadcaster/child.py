@@ -20,6 +20,7 @@ from pipeline.errors import BroadcasterError
 from pipeline.lifeline import Lifeline, LineClosed
 
 KINDS = {
+    "chat": "broadcaster.chat.host:ChatSpec",
     "director": "broadcaster.director:DirectorSpec",
     "engine": "pipeline.worker:WorkerSpec",
     "monitor": "broadcaster.monitor.monitor:MonitorSpec",

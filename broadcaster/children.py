@@ -16,6 +16,7 @@ import msgspec
 
 from broadcaster import gpus, ladder, redis_server, tiers
 from broadcaster.config import Config
+from broadcaster.config_chat import ChatSection
 from broadcaster.names import PREVIEW, PROBE, pusher_name
 from pipeline.follower import RANKED
 from pipeline.shipped import PRESENTER
@@ -26,6 +27,7 @@ READY_S = 2.5  # a work loop beats at least twice a second
 DRAINING_S = 10.0  # its own grace ends it before
 AUDIO_KBPS = 128  # beside encoder.bitrate_kbps
 
+CHAT_PHASES = {"loading": LOADING_S, "ready": 10.0, "draining": DRAINING_S}  # it gives way to the air
 DIRECTOR_PHASES = {"loading": LOADING_S, "ready": 4.0, "draining": DRAINING_S}
 ENGINE_PHASES = {"loading": ENGINE_LOADING_S, "warming": ENGINE_LOADING_S, "ready": READY_S}
 PLAYOUT_PHASES = {"loading": LOADING_S, "ready": READY_S, "draining": DRAINING_S}
@@ -43,6 +45,7 @@ RETARGETED = ("director", "playout")  # kinds that take up TOLD while they run
 TOLD = ("outputs", "ack")
 
 REMEDIES = {
+    "chat": "read its child.crashed line; the show goes on, but nobody answers viewers; `broadcaster chat try` asks it here",
     "director": "read its child.crashed line; `broadcaster doctor` tries script, voices and Redis; the avatar idles",
     "engine": "read its child.crashed line; `broadcaster doctor` tries the picture and the processor or card",
     "monitor": "read its child.crashed line; the air goes on, but nobody raises alarms or mends what stands still",
@@ -89,7 +92,7 @@ class Plan:
     @property
     def renewable(self) -> bool:
         """Whether a child takes up a new section by being drained and started again, on air."""
-        return self.kind in ("director", "monitor", "pusher")
+        return self.kind in ("chat", "director", "monitor", "pusher")
 
     @property
     def lasting(self) -> dict[str, Any]:
@@ -103,6 +106,7 @@ def plan(config: Config, runtime_dir: Path, owner: str = "") -> list[Plan]:
     engine = _engine(config, runtime_dir)
     children = [
         _director(config, runtime_dir, owner),
+        *([_chat(config, config.chat, runtime_dir, owner)] if config.chat else []),
         _monitor(config, engine),
         engine,
         _playout(config, runtime_dir, [tier.spec["name"] for tier in (engine, *engine.below)]),
@@ -148,6 +152,8 @@ def _director(config: Config, runtime_dir: Path, owner: str) -> Plan:
         "evidence_max_mb": config.evidence.max_mb,
         "rewrite": config.script.rewrite.spec() if config.script and config.script.rewrite else None,
         "schedule": [job.model_dump(mode="json", exclude_none=True) for job in config.schedule],
+        "chat_stream": config.chat.stream if config.chat else 0,
+        "guard": config.guard.spec() if config.guard else None,
         "control_host": config.control.host,
         "control_port": config.control.port,
         "control_token": config.control.token.get_secret_value() if config.control.token else "",
@@ -156,6 +162,20 @@ def _director(config: Config, runtime_dir: Path, owner: str) -> Plan:
         "outputs": [output.name for output in config.outputs],
     }
     return Plan("director", "director", 0, DIRECTOR_PHASES, spec)
+
+
+def _chat(config: Config, chat: ChatSection, runtime_dir: Path, owner: str) -> Plan:
+    spec = {
+        "owner": owner,
+        "room": config.room,
+        "state_dir": str(config.state_dir),
+        "redis_url": redis_url(config, runtime_dir),
+        "voice": config.voice.name,
+        "timezone": config.timezone or "",
+        **({"guard": config.guard.spec()} if config.guard else {}),
+        **chat.spec(),
+    }
+    return Plan("chat", "chat", 0, CHAT_PHASES, spec)
 
 
 def _engine(config: Config, runtime_dir: Path) -> Plan:

@@ -24,7 +24,15 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 
 from broadcaster import outputs_kept
 from broadcaster.config_alarms import AlarmsSection
+from broadcaster.config_chat import (
+    ChatSection,
+    ConnectorSection,
+    KnowledgeSection,
+    LlmSection,
+    ProactiveSection,
+)
 from broadcaster.config_evidence import EvidenceSection
+from broadcaster.config_guard import GuardSection
 from broadcaster.config_outputs import OutputSection
 from broadcaster.config_rewrite import RewriteSection
 from broadcaster.config_schedule import JOBS_MAX, JobSection
@@ -186,6 +194,8 @@ class Config(Section):
     evergreen: EvergreenSection | None = None
     label: LabelSection = LabelSection()
     schedule: tuple[JobSection, ...] = Field(default=(), max_length=JOBS_MAX)
+    chat: ChatSection | None = None
+    guard: GuardSection | None = None
     outputs: tuple[OutputSection, ...] = ()
     ack: str = "any"
     when_no_output: Literal["go_on", "pause"] = "go_on"
@@ -391,6 +401,8 @@ SECTIONS: dict[str, type[Section]] = {
     "evergreen": EvergreenSection,
     "label": LabelSection,
     "schedule": JobSection,
+    "chat": ChatSection,
+    "guard": GuardSection,
     "outputs": OutputSection,
     "encoder": EncoderSection,
     "control": ControlSection,
@@ -402,4 +414,8 @@ INNER: dict[str, type[Section]] = {
     "http": HttpSection,
     "sherpa": SherpaSection,
     "rewrite": RewriteSection,
+    "knowledge": KnowledgeSection,
+    "llm": LlmSection,
+    "proactive": ProactiveSection,
+    "connectors": ConnectorSection,
 }  # lie in others

@@ -26,7 +26,8 @@ class Continuity(msgspec.Struct, frozen=True):
     the newest cut. trying: starts of a director that ended while this sentence was being synthesised. token: of the
     lease that was held. paused: by an operator. skipped: ids of which no more may be said. talking: the person's talk
     that was on air, which ends with its director. before_talk: so many of `out` were given away before it. programmes:
-    places in those of the schedule, by run. variables: of scripts, as they were told from outside.
+    places in those of the schedule, by run. variables: of scripts, as they were told from outside. turns: that were
+    open before `out`, and the lanes that opened them.
     """
 
     out: list[Key] = []
@@ -46,6 +47,7 @@ class Continuity(msgspec.Struct, frozen=True):
     before_talk: int = 0
     programmes: dict[str, Place] = {}
     variables: dict[str, str] = {}
+    turns: dict[str, int] = {}
 
 
 def load(path: Path) -> Continuity:

@@ -6,7 +6,7 @@ It decides nothing: the show, the takeover and the manuscript do. (Its face: bro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -24,7 +24,9 @@ log = structlog.get_logger()
 
 
 class Desk:
-    """status, unready: see web.app.Desk. push: a message of the `say` stream. changed: the show is another now."""
+    """status, unready: see web.app.Desk. push: a message of the `say` stream. changed: the show is another now. hear:
+    adds comments to the `chat` stream; None: nobody reads it.
+    """
 
     def __init__(
         self,
@@ -37,6 +39,7 @@ class Desk:
         unready: Callable[[], list[str]],
         push: Callable[[Mapping[str, str]], Any],
         changed: Callable[[], None],
+        hear: Callable[[Sequence[Mapping[str, str]]], Awaitable[None]] | None = None,
     ) -> None:
         self._show = show
         self._agenda = agenda
@@ -47,6 +50,7 @@ class Desk:
         self._unready = unready
         self._push = push
         self._changed = changed
+        self._hear = hear
 
     def status(self) -> dict[str, Any]:
         return self._status()
@@ -67,6 +71,14 @@ class Desk:
 
     async def say(self, fields: Mapping[str, str]) -> str:
         return str(await self._push(fields))
+
+    @property
+    def answers(self) -> bool:
+        return self._hear is not None
+
+    async def hear(self, messages: Sequence[Mapping[str, str]]) -> None:
+        if self._hear is not None:
+            await self._hear(messages)
 
     # ── orders ───────────────────────────────────────────────────────────────────────────────────
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from broadcaster.evergreen import Evergreen
 from broadcaster.evidence import SYNC_S, Evidence
 from broadcaster.feed import Feed
 from broadcaster.given import given_of
+from broadcaster.guard.post import Guarding, Post
+from broadcaster.guard.settings import GuardSpec
 from broadcaster.inbox import Inbox
 from broadcaster.larder import Larder
 from broadcaster.lease import ELSEWHERE, Lease
@@ -54,11 +57,12 @@ from pipeline.wire import AudioChunk, ChangeSchedule, Done, Drain, Retarget, Spe
 from tts.fallback import make_chain
 from tts.prosody import Diction, read_diction
 from tts.synthesizer import Voice, Voices
-from tts.text import sentences
+from tts.text import language_of, sentences
 
 TICK_S = 0.05  # reports are read this often; so late an acknowledgement may be
 BEAT_EVERY = 5  # ticks
 STATUS_S = 1.0
+LISTS_S = 1.0  # between looks whether lists of the guard were edited
 INTAKE_WAIT_S = 1.5  # what an earlier director left comes first; with Redis away the show begins without it
 VOICE_MARGIN_S = 5.0  # beyond the chain's own limits
 FLUSH_S = 2.0  # for the last acknowledgements
@@ -142,6 +146,8 @@ class Director:
         self._show.cut, self._show.forget, self._show.speech_of = self._cut, self._forget, self._speech_of
         self._show.voices_work, self._show.can_say = lambda: self._voice.works, self._can_say
         self._show.evergreen = self._evergreen()
+        self._guard = self._guarding(spec.guard) if spec.guard else None
+        self._show.post = Post(self._guard, sentences, self._put)
         patience_s = spec.voice_timeout_s * max(1, len(spec.voice_chain)) + VOICE_MARGIN_S
         self._studio = Studio(
             self._voice, spawn, clock, patience_s, self._answer, self._tried, self._show.made, self._show.failed
@@ -192,6 +198,7 @@ class Director:
         self._tasks += [spawn(self._microphone.run())]
         self._manuscript.start(spawn)
         self._tasks += [spawn(self._serve_control()), spawn(self._larder().run()), spawn(self._keep_evidence())]
+        self._tasks += [spawn(self._keep_guard(self._guard))] if self._guard else []
 
     async def close(self) -> None:
         asyncio.get_running_loop().remove_reader(self._lifeline.fileno())
@@ -256,6 +263,7 @@ class Director:
             self._unready,
             self._events.push,
             self._ordered,
+            partial(self._events.hear, kept=self._spec.chat_stream) if self._spec.chat_stream else None,
         )
         await server.serve_control(desk, address, Path(self._spec.runtime_dir), self._clock)
 
@@ -273,6 +281,12 @@ class Director:
         while True:
             await asyncio.sleep(SYNC_S)
             await asyncio.to_thread(self._evidence.sync)
+
+    async def _keep_guard(self, guard: Guarding) -> None:
+        """Lists that were edited are taken up, without anybody waiting for it."""
+        while True:
+            await asyncio.sleep(LISTS_S)
+            await asyncio.to_thread(guard.refresh)
 
     async def _drain(self, grace_s: float) -> None:
         """No new words; the sentence on air is finished, if it can be within the grace."""
@@ -509,6 +523,12 @@ class Director:
         evidence.open(seen)
         return evidence
 
+    def _guarding(self, spec: GuardSpec) -> Guarding:
+        """Its tables and rules are loaded only where it is asked for."""
+        language = "zh" if language_of("", self._spec.voice_name) == "zh" else "en"
+        guard: Guarding = importlib.import_module("broadcaster.guard.guard").Guard(spec, language)
+        return guard
+
     def _evergreen(self) -> Evergreen | None:
         """The words for when nothing else can be said, or None: the show goes on without."""
         if not self._spec.evergreen_file:
@@ -526,8 +546,12 @@ class Director:
             self._voice,
             self._room_voice,
             self._clock,
-            [sentence for line in lines for sentence in line],
-            lambda: [(one.text, self._voice_of(one.voice, one.speed)) for one in self._show.script_ahead(ahead)],
+            [sentence for line in lines for sentence in line if self._show.post.allows(sentence)],
+            lambda: [
+                (one.text, self._voice_of(one.voice, one.speed))
+                for one in self._show.script_ahead(ahead)
+                if self._show.post.allows(one.text)
+            ],
             lambda: self._show.opened and self._studio.idle,
         )
 

@@ -6,12 +6,15 @@ from typing import Any
 
 import msgspec
 
+from broadcaster.guard.settings import GuardSpec
 from broadcaster.rewrite.settings import RewriteSpec
 from tts.settings import NO_SETTINGS, ProviderSettings
 
 
 class DirectorSpec(msgspec.Struct, frozen=True):
-    """The director's section. voice_chain: providers in order. ack: any | all | NAME of an output."""
+    """The director's section. voice_chain: providers in order. ack: any | all | NAME of an output. chat_stream: entries
+    that the stream of comments may hold; 0: nobody answers them. guard: None = whatever comes is said.
+    """
 
     room: str
     runtime_dir: str
@@ -43,3 +46,5 @@ class DirectorSpec(msgspec.Struct, frozen=True):
     evidence_max_mb: int = 1024
     rewrite: RewriteSpec | None = None
     schedule: list[dict[str, Any]] = []
+    chat_stream: int = 0
+    guard: GuardSpec | None = None

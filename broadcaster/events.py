@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
@@ -23,7 +23,7 @@ import structlog
 
 from broadcaster.dead import OURS
 from broadcaster.lease import Lease
-from broadcaster.queue import Fenced, Full, Keys, connect, error_in, fenced, text_of, translated
+from broadcaster.queue import Fenced, Full, Keys, add_all, connect, error_in, fenced, text_of, translated
 from broadcaster.utterance import Utterance
 from pipeline.errors import RedisDown
 
@@ -50,8 +50,13 @@ SKIPPED = "utterance.skipped"
 EXPIRED = "utterance.expired"
 DEAD_LETTERED = "utterance.dead_lettered"
 DUPLICATE = "utterance.duplicate"
+TURN_ENDED = "turn.ended"
+GUARD_STOPPED = "guard.stopped"
+CHAT_ANSWERED = "chat.answered"
+CHAT_MERGED = "chat.merged"
+CHAT_DROPPED = "chat.dropped"
 
-SETTLING = (AIRED, SKIPPED, EXPIRED, DEAD_LETTERED, DUPLICATE)
+SETTLING = (AIRED, SKIPPED, EXPIRED, DEAD_LETTERED, DUPLICATE, TURN_ENDED)
 """The last word on a stream entry: it is acknowledged with it."""
 
 # KEYS: fence, say. ARGV: token, group, stream ids.
@@ -169,6 +174,10 @@ class Events:
         with translated():
             entry = await self._client.xadd(self._keys.say, dict(fields))  # type: ignore[arg-type]
         return text_of(entry)
+
+    async def hear(self, messages: Sequence[Mapping[str, str]], kept: int) -> None:
+        """Add comments to the `chat` stream, which holds about so many entries; RedisDown when they cannot be."""
+        await add_all(self._client, self._keys.chat, messages, kept)
 
     async def set_status(self, status: bytes) -> None:
         """RedisDown when it cannot be set."""

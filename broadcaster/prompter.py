@@ -15,6 +15,7 @@ from broadcaster.script.reading import Reading
 from broadcaster.utterance import SCRIPT_PREFIX, Coming, Utterance
 
 AHEAD = 2  # paragraphs that are not begun, kept in the rundown
+PASSED_MAX = 20  # of those that may not be said, passed over in one call: all of a script may be such
 
 
 class Prompter:
@@ -42,8 +43,8 @@ class Prompter:
         """Keep the coming paragraphs in the rundown; those that may not be said are passed over."""
         if self._reading is None:
             return
-        waiting = len(self._here) - len(self.begun())
-        while waiting < AHEAD and not self._rundown.full:
+        waiting, passed = len(self._here) - len(self.begun()), 0
+        while waiting < AHEAD and passed < PASSED_MAX and not self._rundown.full:
             utterance = self._reading.next(now_s)
             if utterance is None:
                 return
@@ -54,6 +55,8 @@ class Prompter:
             if placed is Placed.WAITS:
                 self._here.append(utterance.id)
                 waiting += 1
+            else:
+                passed += 1
 
     def let_go(self, identity: str) -> bool:
         """It left the rundown; whether it was of the script."""

@@ -1,6 +1,8 @@
 """The message queue: names of the keys, and connections that never hang and never retry in secret.
 
     broadcaster:{room}:say       stream  words to be said; one consumer group; what is settled is deleted
+    broadcaster:{room}:chat      stream  what viewers wrote; one consumer group; what is settled is deleted; trimmed
+    broadcaster:{room}:answers   hash    such an entry → the answer that is on its way; that → what is known of it
     broadcaster:{room}:events    stream  what happened to them; trimmed
     broadcaster:{room}:dead      stream  messages that could not be said, with the reason; trimmed
     broadcaster:{room}:done:{id} string  this id was aired; expires
@@ -15,7 +17,8 @@ answer was lost leaves its messages behind.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -55,6 +58,14 @@ class Keys:
     @property
     def say(self) -> str:
         return f"broadcaster:{self.room}:say"
+
+    @property
+    def chat(self) -> str:
+        return f"broadcaster:{self.room}:chat"
+
+    @property
+    def answers(self) -> str:
+        return f"broadcaster:{self.room}:answers"
 
     @property
     def events(self) -> str:
@@ -101,16 +112,35 @@ def connect(url: str) -> Client:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn what the library raises into RedisDown, without the URL's password."""
+    """Turn what the library raises into RedisDown, without the URL's password; and end a task that was cancelled."""
     try:
         yield
     except (RedisError, OSError, TimeoutError) as error:
+        _end_if_cancelled()
         text = redacted(str(error)) or type(error).__name__
         if "WRONGTYPE" in text:
             raise WrongKind(text) from error
         if isinstance(error, OutOfMemoryError):
             raise Full(text) from error
         raise RedisDown(text) from error
+    _end_if_cancelled()
+
+
+def _end_if_cancelled() -> None:
+    """The library's wait_for, as Python 3.11 has it, forgets a cancellation that comes just when a command was sent:
+    the task would go on, and whoever waits for its end would wait for ever.
+    """
+    if (task := asyncio.current_task()) is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
+async def add_all(client: Client, stream: str, messages: Sequence[Mapping[str, str]], kept: int) -> None:
+    """Add these to a stream that is held to about so many entries; RedisDown when not all of them could be."""
+    with translated():
+        async with client.pipeline(transaction=False) as pipe:
+            for fields in messages:
+                pipe.xadd(stream, dict(fields), maxlen=kept, approximate=True)  # type: ignore[arg-type]
+            await pipe.execute()
 
 
 async def fenced(client: Client, keys: Keys, token: int, add: Callable[[Any], None]) -> list[Any]:
@@ -133,6 +163,16 @@ async def fenced(client: Client, keys: Keys, token: int, add: Callable[[Any], No
                 return await multi.execute(raise_on_error=False)
             except WatchError as error:
                 raise Fenced(f"a token newer than {token} was given out") from error
+
+
+def is_cancelled() -> bool:
+    """Whether the running task was cancelled; a loop that talks to Redis must ask.
+
+    Cancelled while a command is being sent, it goes on as if nothing were: asyncio.wait_for of Python 3.11, which the
+    library sends with, forgets it.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def text_of(answer: bytes | str | None) -> str:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from broadcaster.config import Loaded
 
 #: top-level keys that are taken up on air
-LIVE = ("script", "voice", "evergreen", "schedule", "timezone", "outputs", "ack", "alarms")
+LIVE = ("script", "voice", "evergreen", "schedule", "timezone", "chat", "guard", "outputs", "ack", "alarms")
 NICE = 10  # the air goes first
 TEXTS = {"script": "file", "evergreen": "file", "voice": "pronunciations"}  # their content may change, not the key
 

@@ -15,6 +15,7 @@ def describe(status: Mapping[str, Any]) -> str:
             *_alarms(children),
             *_air(status, playout),
             *_words(director, playout),
+            *_answers(children.get("chat", {})),
             *_outputs(status, playout),
             *_seen(children),
             *_children(children),
@@ -58,6 +59,23 @@ def _air(status: Mapping[str, Any], playout: Mapping[str, Any]) -> Iterator[str]
 def _words(director: Mapping[str, Any], playout: Mapping[str, Any]) -> Iterator[str]:
     speaking = playout.get("speaking") or "nothing"
     yield f"speaking: {speaking}; waiting: {director.get('waiting', '?')}; redis {director.get('redis', '?')}"
+
+
+def _answers(chat: Mapping[str, Any]) -> Iterator[str]:
+    """What viewers are answered."""
+    facts = chat.get("facts", {})
+    if "answers" not in facts:
+        return
+    answers = ", ".join(f"{count} by {source}" for source, count in facts["answers"].items() if source != "unanswered")
+    nobody = facts["answers"].get("unanswered", 0)
+    comments = facts.get("comments", {}).get("comments", 0)
+    yield (
+        f"answers: {answers or 'none yet'}; nobody knew {nobody}; "
+        f"{facts.get('waiting', 0)} of {comments} comments wait{'' if facts.get('reading') else ', none is read now'}"
+    )
+    for name, source in facts.get("connectors", {}).get("sources", {}).items():
+        state = "connected" if source.get("connected") else f"not connected: {source.get('error') or 'not yet'}"
+        yield f"comments from {name}: {state}, {source.get('messages', 0)} came"
 
 
 def _outputs(status: Mapping[str, Any], playout: Mapping[str, Any]) -> Iterator[str]:

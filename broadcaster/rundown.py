@@ -12,6 +12,8 @@ The rules
 * now: cuts at once when its lane is at least the lane on air, else it is an insert.
 * fill: when nothing else waits; anything that comes goes first at the next sentence end.
 * at: an insert that comes at its planned time, and nothing is begun that would overrun it (broadcaster.diary).
+* turn: utterances of one turn follow one another as the sentences of one; between them nothing of the same or a lower
+  lane begins, though the next one be late, until the turn is ended (broadcaster.turn).
 * What was broken off goes on where it was: at the next sentence if it yielded at a sentence end; if it was cut in the
   middle, that sentence is said again from its start.
 * A lane's place is never taken by lower ones: however many wait, a higher lane gets in.
@@ -21,7 +23,7 @@ The rules
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from itertools import islice, takewhile
@@ -29,6 +31,7 @@ from itertools import islice, takewhile
 import msgspec
 
 from broadcaster.diary import PAUSE_S, Diary, has_come
+from broadcaster.turn import Turns
 from broadcaster.utterance import FILL, Key, Lane, Utterance
 
 CAPACITY = 1000  # utterances of a lane and those above it; more is refused, since nobody will hear them in time
@@ -77,6 +80,8 @@ class Rundown:
         self._current: str | None = None  #: utterance of the newest sentence given away, until its last one
         self._counts = [0] * len(Lane)  #: utterances here, by lane
         self._chars = [0] * len(Lane)  #: and of their texts
+        self._turns = Turns()
+        self._turns_before: dict[Key, Turns] = {}  #: each sentence that is out was given away
         self._newest = 0
         self._oldest = 0
         self.least = Lane.SCRIPT  #: nothing of a lower lane is planned; what is given away already is not touched
@@ -135,6 +140,20 @@ class Rundown:
         """What viewers hear, or will next: the owner of the oldest sentence that is out."""
         return next((found for name, _ in self._out if (found := self.get(name))), None)
 
+    @property
+    def turns(self) -> dict[str, int]:
+        """Turns that are open, and their lanes; the outermost first."""
+        return self._turns.opened
+
+    def turns_before_out(self) -> dict[str, int]:
+        """The same before what is out was given away."""
+        return self._turns_before[self._out[0]].opened if self._out else self._turns.opened
+
+    def of_turn(self, turn: str) -> list[Utterance]:
+        """Those of this turn, in the order in which they came."""
+        found = (entry.utterance for entry in self._entries.values())
+        return [utterance for utterance in found if turn and utterance.turn == turn]
+
     # ── what comes ───────────────────────────────────────────────────────────────────────────────
 
     def add(self, utterance: Utterance, resumed: bool = False) -> Placed:
@@ -147,6 +166,8 @@ class Rundown:
         planned = utterance.due_s is not None
         urgency = INSERTED if planned else URGENCIES.get(utterance.mode, INSERTED)
         cuts = utterance.mode == "now" and not (resumed or planned) and utterance.lane >= self._lane_on_air()
+        if parts := self.of_turn(utterance.turn):  # it follows them, however urgent it is
+            urgency, cuts = max(INSERTED, self._entries[parts[-1].id].urgency), False
         if cuts:
             self.rewind()
             urgency = CUTTING
@@ -188,13 +209,17 @@ class Rundown:
         """This sentence was given away: it is out."""
         name, sentence = key
         self._put_aside(name)
+        self._turns_before[key] = self._turns.copy()
         self._out.append(key)
         entry = self._entries.get(name)
         self._current = name if entry and sentence + 1 < len(entry.utterance.sentences) else None
+        if entry:
+            self._turns.given(entry.utterance, sentence)
 
-    def restore(self, out: Iterable[Key], heard: dict[str, int]) -> None:
-        """Take up what was out and heard before a restart."""
+    def restore(self, out: Iterable[Key], heard: dict[str, int], turns: Mapping[str, int] | None = None) -> None:
+        """Take up what was out and heard before a restart. turns: those that were open before what was out."""
         self._heard.update(heard)
+        self._turns = Turns(turns)
         for key in out:
             self.begin(key)
 
@@ -202,7 +227,7 @@ class Rundown:
         """Viewers heard the whole sentence; returns its utterance when that was the last one."""
         name, sentence = key
         self._heard[name] = max(self.heard(name), sentence + 1)
-        self._out = [(other, index) for other, index in self._out if other != name or index > sentence]
+        self._let_out([(other, index) for other, index in self._out if other != name or index > sentence])
         entry = self._entries.get(name)
         if entry is None or self._heard[name] < len(entry.utterance.sentences):
             return None
@@ -210,13 +235,16 @@ class Rundown:
 
     def remove(self, identity: str) -> Utterance | None:
         """Forget an utterance altogether: heard, dead or expired."""
+        entry = self._entries.get(identity)
+        if entry is not None and self._has_more(entry) and not entry.utterance.more:
+            self._turns.close(entry.utterance.turn)
         self._heard.pop(identity, None)
-        self._out = [key for key in self._out if key[0] != identity]
+        self._let_out([key for key in self._out if key[0] != identity])
         if self._current == identity:
             self._current = None
-        entry = self._entries.pop(identity, None)
         if entry is None:
             return None
+        del self._entries[identity]
         self._counts[entry.utterance.lane] -= 1
         self._chars[entry.utterance.lane] -= _chars(entry.utterance)
         return entry.utterance
@@ -232,6 +260,23 @@ class Rundown:
             if self._current == identity and not self._has_more(entry):
                 self._current = None
 
+    def close_turn(self, turn: str) -> None:
+        """Nothing more comes of it: it ends with the newest utterance that did."""
+        parts = self.of_turn(turn)
+        if parts:
+            newest = self._entries[parts[-1].id]
+            newest.utterance = msgspec.structs.replace(newest.utterance, more=False)
+        if not parts:
+            for turns in self._turns_before.values():
+                turns.close(turn)
+        if not any(self._has_more(self._entries[part.id]) for part in parts):
+            self._turns.close(turn)
+
+    def end_turns(self) -> None:
+        """Whoever writes them is silent: what waits goes on, and what still comes of them is as any other."""
+        for turns in (self._turns, *self._turns_before.values()):
+            turns.clear()
+
     def let_yield(self, identity: str) -> None:
         """From now on it yields as what is appended does, planned or not."""
         if entry := self._entries.get(identity):
@@ -246,7 +291,7 @@ class Rundown:
     def rewind(self, beyond: int = 0) -> list[Key]:
         """What is out, but for its oldest `beyond` sentences, was lost: it waits again, before its equals."""
         lost = self._out[beyond:]
-        del self._out[beyond:]
+        self._take_back(lost)
         for name in reversed(list(dict.fromkeys(name for name, _ in lost))):
             if entry := self._entries.get(name):
                 entry.order = self._front()
@@ -260,7 +305,7 @@ class Rundown:
     def again(self, key: Key) -> None:
         """This sentence broke off because of its voice: it and what follows it in its utterance wait again."""
         name, sentence = key
-        self._out = [(other, index) for other, index in self._out if other != name or index < sentence]
+        self._take_back([(other, index) for other, index in self._out if other == name and index >= sentence])
         self._put_aside("")
         if entry := self._entries.get(name):
             entry.order = self._front()
@@ -285,7 +330,8 @@ class Rundown:
     def _walk(
         self, count: int, from_s: float, lasts_s: Callable[[Key], float], floor: Lane
     ) -> Iterator[tuple[Key, bool]]:
-        """Sentence after sentence as they would be said, and whether any waits for a planned time by then.
+        """Sentence after sentence as they would be said, and whether any waits for a planned time, or for the rest of a
+        turn, by then.
 
         At least `count`, if there are as many.
         """
@@ -296,11 +342,17 @@ class Rundown:
             for entry in entries
             if entry.utterance.due_s is not None and following[entry.utterance.id] == 0
         )
-        order = sorted(entries, key=_key) if diary else heapq.nsmallest(count, entries, key=_key)
+        turns = self._turns.copy()
+        whole = diary or turns or any(entry.utterance.turn for entry in entries)
+        order = sorted(entries, key=_key) if whole else heapq.nsmallest(count, entries, key=_key)
         current = self._entries.get(self._current) if self._current in following else None
         at_s, waits = from_s, False
         while order:
-            entry = self._fitting(order, current, following, diary, at_s, lasts_s)
+            entry = self._fitting(order, current, turns, following, diary, at_s, lasts_s)
+            if entry is None and turns:
+                turns.clear()
+                waits = True
+                continue
             if entry is None:
                 next_s = diary.next_s(at_s)
                 if next_s is None or next_s > from_s + FORESEEN_S:
@@ -313,6 +365,7 @@ class Rundown:
             key = (name, following[name])
             yield key, waits
             at_s += lasts_s(key) + PAUSE_S if diary else 0.0
+            turns.given(entry.utterance, following[name])
             following[name] += 1
             current = entry
             if following[name] >= len(entry.utterance.sentences):
@@ -323,12 +376,18 @@ class Rundown:
         self,
         order: list[_Entry],
         current: _Entry | None,
+        turns: Turns,
         following: dict[str, int],
         diary: Diary,
         at_s: float,
         lasts_s: Callable[[Key], float],
     ) -> _Entry | None:
-        """Whose sentence begins at that time: the first in order, but for what would overrun a planned time."""
+        """Whose sentence begins at that time: the first in order, but for what would break into a turn or overrun a
+        planned time.
+        """
+        if turn := turns.innermost:
+            order = [entry for entry in order if turns.lets_begin(entry.utterance, entry.urgency == CUTTING)]
+            current = current or next((entry for entry in order if entry.utterance.turn == turn), None)
         ready = [entry for entry in order if has_come(entry.utterance.due_s, at_s)] if diary else order
         if current is not None and not (ready and ready[0].rank < current.rank):
             ready = [current, *(entry for entry in ready if entry is not current)]
@@ -355,6 +414,24 @@ class Rundown:
             and (sentence := self.next_sentence(name) if name in begun else 0) < len(entry.utterance.sentences)
         }
 
+    def _let_out(self, keys: list[Key]) -> None:
+        """These are out, and no others."""
+        self._out = keys
+        self._turns_before = {key: self._turns_before[key] for key in keys}
+
+    def _take_back(self, lost: list[Key]) -> None:
+        """These were given away in vain: turns are as if they had not been."""
+        if not lost:
+            return
+        at = self._out.index(lost[0])
+        after = [key for key in self._out[at:] if key not in lost]
+        self._turns = self._turns_before[lost[0]]
+        self._let_out([*self._out[:at], *after])
+        for name, sentence in after:
+            self._turns_before[name, sentence] = self._turns.copy()
+            if entry := self._entries.get(name):
+                self._turns.given(entry.utterance, sentence)
+
     def _is_full(self, lane: Lane, chars: int, places: int = 1) -> bool:
         """Whether so many utterances of this lane, with so many characters, find no place."""
         count, length = sum(self._counts[lane:]), sum(self._chars[lane:])
@@ -366,10 +443,10 @@ class Rundown:
         return self.next_sentence(entry.utterance.id) < len(entry.utterance.sentences)
 
     def _lane_on_air(self) -> int:
-        """The highest lane that a cut would silence: all that is out, and what is about to cut."""
+        """The highest lane that a cut would silence: what is out, turns that are open, what is about to cut."""
         lanes = [found.lane for name, _ in self._out if (found := self.get(name))]
         lanes += [entry.utterance.lane for entry in self._entries.values() if entry.urgency == CUTTING]
-        return max(lanes, default=Lane.SCRIPT)
+        return max([*lanes, self._turns.lane], default=Lane.SCRIPT)
 
     def _put_aside(self, following: str) -> None:
         """What was going on is broken off at a sentence end by another: it goes on before its equals."""

@@ -28,6 +28,7 @@ from broadcaster.events import (
     event_of,
 )
 from broadcaster.evergreen import Evergreen
+from broadcaster.guard.post import Post
 from broadcaster.ledger import Ledger
 from broadcaster.pace import Pace
 from broadcaster.patience import TRIES, Patience
@@ -38,6 +39,7 @@ from broadcaster.script.place import Place
 from broadcaster.script.reading import Reading
 from broadcaster.takeover import Takeover
 from broadcaster.timeline import Line, Speech
+from broadcaster.turn_watch import TurnWatch
 from broadcaster.utterance import (
     EVERGREEN_PREFIX,
     PERSON_PREFIX,
@@ -88,6 +90,7 @@ class Show:
         self.voices_work: Callable[[], bool] = lambda: True
         self.can_say: Callable[[str], bool] = lambda sentence: True
         self.evergreen: Evergreen | None = None
+        self.post = Post(None, list, emit)
         self.opened = False  #: nothing new begins before what an earlier director left was read
         self.paused = False  #: nothing new begins while nobody would hear it
         self.draining = False  #: nothing new begins any more
@@ -101,6 +104,7 @@ class Show:
         self._started: set[str] = set()
         self._synthesised: set[str] = set()
         self._doubt_ns: int | None = None
+        self._turns = TurnWatch(rundown, clock, self._emit)
         self._left_behind = True  #: what comes may have been read by an earlier director
         self._ours_until_ns = 0  #: so long the next report of a cut may be the answer to ours
         self._prompter = Prompter(rundown, reading, saved.place)
@@ -116,7 +120,7 @@ class Show:
         for utterance in saved.on_air:
             rundown.add(utterance, resumed=True)
             self._prompter.take_up(utterance)
-        rundown.restore(saved.out, saved.heard)
+        rundown.restore(saved.out, saved.heard, saved.turns)
         self._before_talk = saved.out[: saved.before_talk]
         if saved.out and saved.began_s:
             self._began[saved.out[0]] = saved.began_s
@@ -142,6 +146,7 @@ class Show:
         for utterance in self._rundown.queued():
             self._rundown.remove(utterance.id)
             self._let_go(utterance.id)
+        self._turns.forget()
         if was_speaking:
             self.cut(speaking.id if speaking else "")
 
@@ -181,8 +186,10 @@ class Show:
         known = self._rundown.get(utterance.id)
         if known is not None and known.stream_id == utterance.stream_id:
             return
-        if self.takeover.is_skipped(utterance.id):
+        if self.takeover.is_skipped(utterance.id, utterance.turn):
             self._tell_skipped(utterance)
+        elif not utterance.sentences:
+            self._turns.close(utterance)
         elif known is not None or utterance.id in self._ledger:
             self._come_again(utterance)
         elif self._patience.is_deadly(utterance.id):
@@ -191,7 +198,17 @@ class Show:
         elif self._is_late(utterance):
             self._emit(event_of(EXPIRED, utterance))
         else:
-            self._add(_waiting(utterance) if self._left_behind else utterance)
+            self._admit(_waiting(utterance) if self._left_behind else utterance)
+
+    def _admit(self, utterance: Utterance) -> None:
+        """Let it in, if the guard does."""
+        allowed, reason = self.post.look(utterance)
+        if allowed is not None:
+            self._add(allowed)
+            return
+        self._bury(utterance, f"the guard stopped it: {reason}")
+        if utterance.turn and not utterance.more:
+            self._rundown.close_turn(utterance.turn)
 
     def _come_again(self, utterance: Utterance) -> None:
         report = self._ledger.claim(utterance.id, utterance.stream_id)
@@ -225,7 +242,7 @@ class Show:
         if not self._may_begin():
             return []
         keys = self._rundown.plan(PLANNED, self._free_s(), self._lasts_s)
-        return [line for key in keys if (line := self._line(key))]
+        return [line for key in keys if self._may_still_be_said(key[0]) and (line := self._line(key))]
 
     @property
     def floor(self) -> Lane:
@@ -249,7 +266,29 @@ class Show:
             return []
         free_s = self._free_s()
         now = self._rundown.plan(PLANNED, free_s, self._lasts_s) if self.floor > Lane.SCRIPT else []
-        return list(dict.fromkeys([*now, *self._rundown.foresee(PLANNED, free_s, self._lasts_s)]))
+        keys = dict.fromkeys([*now, *self._rundown.foresee(PLANNED, free_s, self._lasts_s)])
+        return [key for key in keys if self._may_still_be_said(key[0])]
+
+    def _may_still_be_said(self, identity: str) -> bool:
+        """Whether the guard lets it pass by its lists and products of this moment; else what is left of it is dropped."""
+        utterance = self._rundown.get(identity)
+        if utterance is None or self.post.is_cleared(utterance):
+            return True
+        begun = self._rundown.next_sentence(identity)
+        allowed, reason = self.post.look(utterance, begun)
+        if allowed is utterance:
+            return True
+        self._rundown.remove(identity)
+        if allowed is not None:
+            self._rundown.add(allowed)
+            return False
+        self._ledger.pass_over(identity)
+        self._let_go(identity)
+        if begun or not utterance.stream_id:
+            self._tell_skipped(utterance, f"the guard stopped it: {reason}")
+        else:
+            self._bury(utterance, f"the guard stopped it: {reason}")
+        return False
 
     def script_ahead(self, sentences: int) -> list[Coming]:
         """What the script says beyond what is in the rundown."""
@@ -348,6 +387,8 @@ class Show:
             section=utterance.section,
             speech=self.speech_of(key),
             pause=None if utterance.pause_s is None else AIR_PER_DRIVE * round(utterance.pause_s * DRIVE_HZ),
+            turn=utterance.turn,
+            question=utterance.question,
         )
 
     # ── what viewers heard ───────────────────────────────────────────────────────────────────────
@@ -506,6 +547,7 @@ class Show:
         self._started.discard(identity)
         self._synthesised.discard(identity)
         self._patience.forget(identity)
+        self.post.let_go(identity)
         if self._prompter.let_go(identity) or self.programmes.let_go(identity):
             self.top_up()
         self.forget(identity)
@@ -569,6 +611,7 @@ class Show:
             self._rundown.hold(name, on=False)
         if self._doubt_ns is not None and now_ns >= self._doubt_ns:
             self._settle_doubt()
+        self._turns.tick(self._may_begin())
         if now_ns >= self._topped_ns + NS:
             self.top_up()  # the time of some section may have come
         self._fill(now_ns)
@@ -583,9 +626,12 @@ class Show:
         elif (
             self.evergreen.is_due(now_ns)
             and not self._evergreen_waits()
-            and (line := self.evergreen.next(self._clock.wall_s(), self.can_say))
+            and (line := self.evergreen.next(self._clock.wall_s(), self._can_say_now))
         ):
             self._rundown.add(line)
+
+    def _can_say_now(self, sentence: str) -> bool:
+        return self.can_say(sentence) and self.post.allows(sentence)
 
     def _evergreen_waits(self) -> list[str]:
         """Ids of evergreen lines that are not given away to their end."""
@@ -627,6 +673,9 @@ class Show:
             self._ledger.pass_over(utterance.id)
             self._bury(utterance, f"the director died {TRIES} times over it")
             return False
+        if self.post.look(utterance)[0] is None:
+            self._ledger.pass_over(utterance.id)
+            return False
         return True
 
     # ── what outlives us ─────────────────────────────────────────────────────────────────────────
@@ -651,6 +700,7 @@ class Show:
             skipped=self.takeover.skipped(),
             talking=talk[0] if talk else self._talk_before,
             before_talk=self._rundown.out.index(talk) if talk else sum(1 for key in out if key in self._before_talk),
+            turns=self._rundown.turns_before_out(),
         )
 
     def waiting(self) -> int:

@@ -9,7 +9,7 @@ The rules
 * At a sentence end means the end of what has been given to an engine: the sentence on air, and the next one if its
   first sound is on its way already. At once means the cut of a barge-in: the old voice fades within 80 ms.
 * What a pause cuts is said again from its start. What a skip drops is never said again: it ends as `utterance.skipped`
-  and is acknowledged like one that was aired.
+  and is acknowledged like one that was aired. Of a turn all that was not begun is dropped, and what still comes of it.
 * goto concerns the script alone: what of it is on air ends, what waits of it is withdrawn, and other lanes go on.
 """
 
@@ -78,9 +78,9 @@ class Takeover:
     def paused(self) -> bool:
         return self._rundown.least > Lane.SCRIPT
 
-    def is_skipped(self, identity: str) -> bool:
-        """Whether what is left of this one is never to be said."""
-        return identity in self._skipped
+    def is_skipped(self, identity: str, turn: str = "") -> bool:
+        """Whether what is left of this one, or of its turn, is never to be said."""
+        return identity in self._skipped or bool(turn and _turn(turn) in self._skipped)
 
     def skipped(self) -> list[str]:
         """What the next director must know of."""
@@ -120,7 +120,7 @@ class Takeover:
             self._break_off()
             self._end(on_air)
             return _done(f"{on_air.id}: cut, and not said again")
-        if self._rundown.next_sentence(on_air.id) >= len(on_air.sentences):
+        if self._rundown.next_sentence(on_air.id) >= len(on_air.sentences) and not on_air.more:
             return _done(f"{on_air.id}: it ends with this sentence")
         self._end(on_air)
         return _done(f"{on_air.id}: its rest is skipped from the end of this sentence on")
@@ -149,15 +149,31 @@ class Takeover:
         self._rundown.least = Lane.LIVE if paused else Lane.SCRIPT
 
     def _end(self, utterance: Utterance) -> None:
-        """Say no more of it than was given away."""
+        """Say no more of it, and of its turn, than was given away."""
+        self._end_one(utterance)
+        if utterance.turn:
+            self._skip(_turn(utterance.turn))
+            for other in self._rundown.of_turn(utterance.turn):
+                self._end_one(other)
+            self._rundown.close_turn(utterance.turn)
+
+    def _end_one(self, utterance: Utterance) -> None:
         identity = utterance.id
-        self._skipped[identity] = None
-        while len(self._skipped) > SKIPPED_KEPT:
-            del self._skipped[next(iter(self._skipped))]
+        self._skip(identity)
         if any(name == identity for name, _ in self._rundown.out):
             self._rundown.shorten(identity, self._rundown.next_sentence(identity))
         elif self._rundown.remove(identity) is not None:
             self._drop(utterance)
+
+    def _skip(self, name: str) -> None:
+        self._skipped[name] = None
+        while len(self._skipped) > SKIPPED_KEPT:
+            del self._skipped[next(iter(self._skipped))]
+
+
+def _turn(turn: str) -> str:
+    """Its name among those of utterances."""
+    return f"turn {turn}"
 
 
 def _done(text: str) -> Outcome:

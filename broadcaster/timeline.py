@@ -18,6 +18,7 @@ from pipeline.errors import SpeechError
 from pipeline.media import (
     AIR_PER_DRIVE,
     PHONEME,
+    QUESTION,
     SECTION,
     SENTENCE,
     SENTENCE_END,
@@ -77,6 +78,7 @@ class Line:
     """One sentence on the timeline. `read`: samples of it that were taken. section, lane: see its marks.
 
     pause: samples of silence after it, if another utterance follows of its lane or a lower one. None: the usual.
+    turn: what its utterance is part of. question: what it answers, shown meanwhile.
     """
 
     key: Key
@@ -90,6 +92,8 @@ class Line:
     resumed: int = 0  #: samples of it that an earlier process took
     told: set[int] = field(default_factory=set)  #: indices of marks that were in a hop
     pause: int | None = None
+    turn: str = ""
+    question: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +242,7 @@ class Timeline:
         """Silence that is still due before this line."""
         if line.begun or before is None:
             return 0
-        if line.key[0] == before.key[0]:
+        if line.key[0] == before.key[0] or (line.turn and line.turn == before.turn):
             pause = self._sentence_pause
         elif before.pause is None or not before.last:
             pause = self._utterance_pause
@@ -309,6 +313,8 @@ def _marks(span: _Span) -> list[Mark]:
             marks.append(Mark(span.at, UTTERANCE, name, sentence, line.lane))
         length = speech.samples if speech.complete and not speech.failed else 0
         marks.append(Mark(span.at, SENTENCE, name, sentence, line.text, length))
+        if line.question:
+            marks.append(Mark(span.at, QUESTION, name, sentence, line.question))
     for index, mark in enumerate(speech.marks):
         if index in line.told or mark.at >= span.begin + span.samples:
             continue

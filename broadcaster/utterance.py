@@ -6,7 +6,6 @@ its sender will read in the dead letters. Pure: it reads no clock and knows no R
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -15,11 +14,13 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
+from broadcaster.fields import decoded, encoded, pushed_s
 from pipeline.errors import MessageError
 
 TEXT_MAX_CHARS = 20_000  # about half an hour of talk; more is a script, not a message
 ID_MAX_CHARS = 128
 VOICE_MAX_CHARS = 100
+QUESTION_MAX_CHARS = 300  # more cannot be read in the picture while it is answered
 TTL_MAX_S = 30 * 86_400.0
 SCRIPT_PREFIX = "script:"  # ids of our own; nobody else may use them
 EVERGREEN_PREFIX = "evergreen:"  # likewise
@@ -31,7 +32,7 @@ OWN_PREFIXES = {
     SCHEDULE_PREFIX: "schedule",
     PERSON_PREFIX: "person at the microphone",
 }
-FIELDS = ("text", "lane", "mode", "id", "ttl_s", "at", "voice")
+FIELDS = ("text", "lane", "mode", "id", "ttl_s", "at", "voice", "turn", "more", "question", "product")
 MODES = ("append", "insert", "now")
 FILL = "fill"  # a mode of our own: after all else, at the next sentence end of anything
 
@@ -67,7 +68,9 @@ class Utterance(msgspec.Struct, frozen=True):
     stream_id: its entry in the `say` stream, "" when it came another way. voice: "" = the room's.
     accepted_s, expires_s, due_s: Unix seconds. section: name of the script section it opens, or "". speed: ×, None =
     the room's. pause_s: silence after it before another begins, None = the usual. source: where the words come from:
-    a script's FILE:LINE, "schedule NAME", "queue ID", "person".
+    a script's FILE:LINE, "schedule NAME", "queue ID", "person". turn, more: it is part of what is said in one go, and
+    another part follows (broadcaster.turn); the message that only ends a turn has no sentences. question: what it
+    answers, shown in the picture meanwhile, "" = nothing. product: an id of the products file that it is about, or "".
     """
 
     id: str
@@ -83,6 +86,10 @@ class Utterance(msgspec.Struct, frozen=True):
     speed: float | None = None
     pause_s: float | None = None
     source: str = ""
+    turn: str = ""
+    more: bool = False
+    question: str = ""
+    product: str = ""
 
     @property
     def lane_name(self) -> str:
@@ -101,10 +108,11 @@ def parse(
     now_s: float,
 ) -> Utterance:
     """Read one message of the `say` stream. `split` cuts a text into sentences. MessageError says what is wrong."""
-    fields = _decoded(raw)
-    text = _text(fields)
-    sentences = tuple(split(text))
-    if not sentences:
+    fields = decoded(raw, FIELDS)
+    turn, more = _turn(fields)
+    closes = bool(turn) and not more and not fields.get("text")
+    sentences = () if closes else tuple(split(_text(fields)))
+    if not sentences and not closes:
         raise MessageError("text: there is nothing in it that can be said")
     ttl_s, due_s = _ttl(fields.get("ttl_s")), _due(fields.get("at"))
     return Utterance(
@@ -117,33 +125,16 @@ def parse(
         accepted_s=now_s,
         expires_s=None if ttl_s is None else (pushed_s(stream_id) if due_s is None else due_s) + ttl_s,
         due_s=due_s,
+        turn=turn,
+        more=more,
+        question=_question(fields.get("question", "")),
+        product=_product(fields.get("product", "")),
     )
 
 
 def check(fields: Mapping[str, str]) -> None:
     """MessageError when a message of these fields would be refused; whether a voice can say it shows later."""
-    raw = {name.encode(errors="replace"): value.encode(errors="surrogatepass") for name, value in fields.items()}
-    parse("0-0", raw, lambda text: [text], 0.0)
-
-
-def pushed_s(stream_id: str) -> float:
-    """When a stream entry was added, Unix seconds: its id begins with milliseconds."""
-    return int(stream_id.partition("-")[0]) / 1000
-
-
-def _decoded(raw: Mapping[bytes, bytes]) -> dict[str, str]:
-    fields: dict[str, str] = {}
-    for key, value in raw.items():
-        name = key.decode("utf-8", "replace")[:40]
-        if name not in FIELDS:
-            near = difflib.get_close_matches(name, FIELDS, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(FIELDS)}"
-            raise MessageError(f"unknown field {name!r}; {hint}")
-        try:
-            fields[name] = value.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise MessageError(f"{name}: not UTF-8 (byte {error.start})") from error
-    return fields
+    parse("0-0", encoded(fields), lambda text: [text], 0.0)
 
 
 def _text(fields: Mapping[str, str]) -> str:
@@ -172,6 +163,30 @@ def _id(given: str | None, stream_id: str) -> str:
     for prefix, owner in OWN_PREFIXES.items():
         if given.startswith(prefix):
             raise MessageError(f"id: those that begin with {prefix!r} belong to the {owner}")
+    return given
+
+
+def _turn(fields: Mapping[str, str]) -> tuple[str, bool]:
+    """Its turn, "" for none, and whether another message of it follows."""
+    turn = fields.get("turn", "")
+    if len(turn) > ID_MAX_CHARS or not turn.isprintable() or turn != turn.strip():
+        raise MessageError(f"turn: up to {ID_MAX_CHARS} printable characters, no spaces around them")
+    more = _choice("more", fields.get("more", "0"), ("0", "1")) == "1"
+    if more and not turn:
+        raise MessageError("more: it announces another message of the same `turn`, which is missing")
+    return turn, more
+
+
+def _question(given: str) -> str:
+    """One line, as it may be shown."""
+    if len(given) > QUESTION_MAX_CHARS:
+        raise MessageError(f"question: at most {QUESTION_MAX_CHARS} characters can be shown")
+    return " ".join("".join(char if char.isprintable() else " " for char in given).split())
+
+
+def _product(given: str) -> str:
+    if len(given) > ID_MAX_CHARS or not given.isprintable() or given != given.strip():
+        raise MessageError(f"product: up to {ID_MAX_CHARS} printable characters, no spaces around them")
     return given
 
 

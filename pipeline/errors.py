@@ -73,6 +73,25 @@ class RewriteRefused(RewriteError):
     retryable = False
 
 
+class CompletionError(BroadcasterError):
+    """A language model did not deliver; whoever asked does without, and leaves it alone for a while.
+
+    after_s: for so many seconds at least, if it said so.
+    """
+
+    retryable = True
+
+    def __init__(self, text: str, after_s: float = 0.0) -> None:
+        super().__init__(text)
+        self.after_s = after_s
+
+
+class CompletionRefused(CompletionError):
+    """It will not answer as it is asked: a wrong key, model or address."""
+
+    retryable = False
+
+
 class EngineError(BroadcasterError):
     """An engine cannot go on; its process exits and is started again."""
 
@@ -103,6 +122,27 @@ class OutputError(BroadcasterError):
     def __init__(self, kind: str, text: str) -> None:
         super().__init__(f"{kind}: {text}")
         self.kind = kind
+
+
+class ConnectorError(BroadcasterError):
+    """A source of comments was lost; it is asked again, for ever. `kind`: connect | rejected | timeout | tls | reset |
+    protocol | planned.
+    """
+
+    retryable = True
+
+    def __init__(self, kind: str, text: str) -> None:
+        super().__init__(f"{kind}: {text}")
+        self.kind = kind
+
+
+class ConnectorRefused(ConnectorError):
+    """A source of comments will not have us as it is set up: a wrong token, channel or address; it is asked rarely."""
+
+    retryable = False
+
+    def __init__(self, text: str) -> None:
+        super().__init__("rejected", text)
 
 
 class RedisDown(BroadcasterError):

@@ -78,6 +78,7 @@ UTTERANCE_END = "utterance_end"  #: the sample after its last one
 SENTENCE = "sentence"  #: first sample of a sentence; text = what is shown; span = its length
 SENTENCE_END = "sentence_end"  #: the sample after its last one
 SECTION = "section"  #: a script section begins; text = its name
+QUESTION = "question"  #: beside SENTENCE: it answers what viewers asked, which is shown meanwhile; text = the question
 WORD = "word"
 PHONEME = "phoneme"  #: text = IPA
 CUE = "cue"  #: an instruction to the avatar; text = its name, as `smile`

@@ -2,7 +2,7 @@
 
 In: segments, cuts and panic, put in by the I/O thread. Out: composed slots, and reports of what went
 on air. Owners: one lock guards the buffer, the cuts that wait and the last pictures on air, and is held
-for microseconds; programme, overlay and subtitles belong to the clock's thread alone. It waits for the
+for microseconds; programme, overlay and what it shows belong to the clock's thread alone. It waits for the
 clock and for nothing else: what is not there in time is held, what is wrong was dropped before.
 """
 
@@ -21,6 +21,7 @@ from pipeline.arrays import Frame, Frames
 from pipeline.clock import Clock
 from pipeline.media import AIR_SAMPLES
 from pipeline.wire import Cut, Demand, EngineBye, EngineHello, Segment
+from streams.asked import Asked
 from streams.buffer import Buffer, Take
 from streams.holdloop import HoldLoop
 from streams.overlay import Overlay
@@ -57,6 +58,7 @@ class Air:
         self._programme = programme
         self._overlay = overlay
         self._subtitles = Subtitles(overlay.typeface, overlay.max_px - 2 * overlay.typeface.size_px)
+        self._asked = Asked(overlay.typeface, overlay.max_px - 2 * overlay.typeface.size_px)
         self._reporter = reporter
         self._transmitter = transmitter
         self._pool = pool
@@ -195,7 +197,8 @@ class Air:
         self._keep(shot.frame)
         frame = self._pool.take()
         lines = self._subtitles.lines(slot * AIR_SAMPLES, live=take is not None)
-        self._overlay.draw(shot.frame, lines, frame)
+        asked = self._asked.lines(slot * AIR_SAMPLES, live=take is not None)
+        self._overlay.draw(shot.frame, lines, frame, asked)
         if not self._transmitter.offer(Slot(slot, frame, shot.pcm)):
             self.left_out += 1
         self.slots += 1
@@ -214,14 +217,16 @@ class Air:
     def _account(self, slot: int, cuts: Sequence[str], broken: bool, take: Take | None) -> None:
         for utterance in cuts:
             self._reporter.cut(slot, utterance)
-            self._subtitles.clear()
         if broken and not cuts:
             self._reporter.broken(slot)
+        if cuts or broken:
             self._subtitles.clear()
+            self._asked.clear()
         if take is not None:
             self._reporter.slot(slot, take.marks, take.lineage)
             for mark in take.marks:
                 self._subtitles.mark(mark, slot * AIR_SAMPLES + mark.at)
+                self._asked.mark(mark, slot * AIR_SAMPLES + mark.at)
 
     def _wake(self) -> None:
         try:

@@ -1,6 +1,6 @@
-"""What is burnt into every picture: the label that says it is made by AI, and subtitles.
+"""What is burnt into every picture: the label that says it is made by AI, subtitles, the question that is answered.
 
-In: a picture of the programme, the lines of the subtitles. Out: a new picture with both drawn in, on
+In: a picture of the programme, the lines of the subtitles and of the question. Out: a new picture with all drawn in, on
 live, hold and slate alike. The label is always there: its text and corner are the only choices. A
 raster is made when its text changes; each frame is then a blend of a few thousand pixels into I420.
 """
@@ -35,15 +35,25 @@ class Overlay:
         self._floor = height - _even(round(height * SUBTITLE_MARGIN_SHARE))
         if corner.startswith("bottom"):
             self._floor = self._label_at[1] - self._margin // 2
+        self._ceiling = self._margin
+        if corner.startswith("top"):
+            self._ceiling = _even(self._label_at[1] + self._label.size[1] + self._margin // 2)
         self._lines: tuple[str, ...] = ()
         self._subtitle: Raster | None = None
+        self._asked: tuple[str, ...] = ()
+        self._question: Raster | None = None
 
-    def draw(self, picture: Frame, lines: tuple[str, ...], out: Frame) -> None:
-        """`out` becomes the picture with label and subtitle lines; `picture` stays as it is."""
+    def draw(self, picture: Frame, lines: tuple[str, ...], out: Frame, asked: tuple[str, ...] = ()) -> None:
+        """`out` becomes the picture with label, subtitle lines and those of the question; `picture` stays as it is."""
         np.copyto(out, picture)
         if lines != self._lines:
             self._lines = lines
             self._subtitle = self.typeface.draw(lines) if lines else None
+        if asked != self._asked:
+            self._asked = asked
+            self._question = self.typeface.draw(asked) if asked else None
+        if self._question is not None:
+            blend(out, self._question, max(0, _even((self._width - self._question.size[0]) // 2 - 1)), self._ceiling)
         if self._subtitle is not None:
             width, height = self._subtitle.size
             x, y = _even((self._width - width) // 2 - 1), _even(self._floor - height - 1)

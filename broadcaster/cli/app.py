@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from broadcaster.cli import dead, models, offline, outputs, schedule, script, systemd, takeover
+from broadcaster.cli import chat, dead, guard, models, offline, outputs, schedule, script, systemd, takeover
 from broadcaster.cli import log as log_commands
 from pipeline.errors import BroadcasterError, ConfigError
 
@@ -30,6 +30,8 @@ app.add_typer(models.app, name="models")
 takeover.add_to(app)
 app.add_typer(script.app, name="script")
 app.add_typer(schedule.app, name="schedule")
+app.add_typer(chat.app, name="chat")
+app.add_typer(guard.app, name="guard")
 app.add_typer(log_commands.app, name="log")
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="The room's configuration file.")]

@@ -22,16 +22,32 @@ def script() -> None:
 
 
 @app.command()
-def check(files: FilesArgument, products: ProductsOption = None) -> None:
+def check(
+    files: FilesArgument,
+    products: ProductsOption = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Of a room: lines that its guard would stop are told as warnings.")
+    ] = None,
+) -> None:
     """Name line and column of every mistake; exit status 1 when there is one that is no mere warning."""
+    from broadcaster.cli.guard import of_config
+    from broadcaster.script import products as product_files
     from broadcaster.script.check import check as check_script
 
+    guard = of_config(config) if config else None
     good = True
     for path in files:
         checked = check_script(path, products)
         good = good and checked.good
         for mistake in checked.mistakes:
             typer.echo(mistake.told(path))
+        if guard is not None and checked.script is not None and checked.good:
+            from broadcaster.guard.manuscripts import warnings
+
+            where = checked.script.products or products
+            catalog = product_files.load(where) if where else {}
+            for mistake in warnings(checked.script, catalog, guard):
+                typer.echo(mistake.told(path))
         if checked.good and checked.script is not None:
             sections = len(checked.script.sections)
             lines = sum(1 for _ in checked.script.lines())

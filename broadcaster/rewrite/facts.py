@@ -67,14 +67,14 @@ def difference(original: str, version: str, locked: Iterable[str] = ()) -> str:
 
 
 def _names_differ(old: _Read, new: _Read, locked: list[str]) -> str:
-    names = _names(old.left) | _names(new.left)
+    names = names_in(old.left) | names_in(new.left)
     before, after = _placed(old.left, names, locked), _placed(new.left, names, locked)
     if wrong := _counted("name", [name for _, name in before], [name for _, name in after]):
         return wrong
     for text, other, what in ((new.left, old.left, "new"), (old.left, new.left, "gone")):
         known = {word.casefold() for word in _words(other)}
         for word in _openers(text):
-            if word not in names and word.casefold() not in known and not _is_common(word):
+            if word not in names and word.casefold() not in known and not is_common(word):
                 return f"the name {word[:TOLD_CHARS]!r} may be {what}"
     return _mixed_up(old, new, before, after)
 
@@ -126,7 +126,7 @@ def _braces(text: str) -> Iterator[tuple[int, int]]:
                 yield begin, match.end()
 
 
-def _names(text: str) -> set[str]:
+def names_in(text: str) -> set[str]:
     """Words that are names for certain: capitals within a sentence, or within a word; Latin ones among Hanzi."""
     chinese = len(HAN.findall(text)) * 2 > sum(char.isascii() and char.isalpha() for char in text)
     found: set[str] = set()
@@ -171,7 +171,7 @@ def _begins(text: str, at: int) -> bool:
     return BEGINS.search(before if at > BEFORE_CHARS else f"\n{before}") is not None
 
 
-def _is_common(word: str) -> bool:
+def is_common(word: str) -> bool:
     bare = SHORTENED.sub("", word).casefold()
     return bare in COMMON or bare.endswith(("ing", "ly", "ed")) or bare.rstrip("s") in COMMON
 

@@ -59,7 +59,7 @@ def same_language(one: str, other: str) -> bool:
     """Whether both are written in the same script, and none is plainly in another language of that script."""
     if _script(one) != _script(other):
         return False
-    first, second = _tongue(one), _tongue(other)
+    first, second = tongue(one), tongue(other)
     return not first or not second or first == second
 
 
@@ -79,7 +79,7 @@ def _script(text: str) -> str:
     return counts.most_common(1)[0][0] if counts else ""
 
 
-def _tongue(text: str) -> str:
+def tongue(text: str) -> str:
     """The language of Latin letters whose little words it is full of; "" when that is not plain."""
     words = [word for word in WORD.findall(text.casefold()) if not WIDE.search(word)]
     hits = sorted(((sum(word in little for word in words), name) for name, little in LITTLE.items()), reverse=True)

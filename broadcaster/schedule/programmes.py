@@ -13,7 +13,7 @@ from typing import Protocol
 
 import msgspec
 
-from broadcaster.prompter import AHEAD
+from broadcaster.prompter import AHEAD, PASSED_MAX
 from broadcaster.rundown import Placed, Rundown
 from broadcaster.schedule.jobs import Run
 from broadcaster.script.place import Place
@@ -172,8 +172,8 @@ class Programmes:
 
     def _top_up(self, programme: Programme) -> None:
         self.begun(programme.run)
-        waiting = sum(1 for name in programme.here if not self._rundown.next_sentence(name))
-        while waiting < (AHEAD if programme.begun else 1) and not programme.ended:
+        waiting, passed = sum(1 for name in programme.here if not self._rundown.next_sentence(name)), 0
+        while waiting < (AHEAD if programme.begun else 1) and passed < PASSED_MAX and not programme.ended:
             utterance = programme.source.next(self._wall_s())
             if utterance is None:
                 programme.ended = True
@@ -189,6 +189,8 @@ class Programmes:
             if placed is Placed.WAITS:
                 programme.here.append(utterance.id)
                 waiting += 1
+            else:
+                passed += 1
 
     def _of(self, identity: str) -> Programme | None:
         if not identity.startswith(SCHEDULE_PREFIX):

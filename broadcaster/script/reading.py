@@ -256,6 +256,7 @@ class Reading:
             speed=self._speed(here),
             pause_s=next((part.pause_s for part in self._parts(here) if part.pause_s is not None), None),
             source=f"{self.script.path}:{line.line}",
+            product=section.product,
         )
 
     def _voice(self, here: Place) -> str:

@@ -21,6 +21,7 @@ from fastapi import FastAPI
 from broadcaster.microphone import Microphone
 from broadcaster.names import CONTROL_SOCKET as SOCKET
 from broadcaster.web.app import Desk, make_app
+from broadcaster.web.chat import Letterbox, serve_chat
 from broadcaster.web.door import Door
 from broadcaster.web.hand import Hand, serve_hand
 from broadcaster.web.voice import serve_voice
@@ -53,7 +54,7 @@ class Address:
     token: str = field(default="", repr=False)
 
 
-class Office(Desk, Hand, Protocol):
+class Office(Desk, Hand, Letterbox, Protocol):
     """A director, as page and API see it."""
 
     microphone: Microphone
@@ -63,6 +64,7 @@ def make_office(office: Office, runtime_dir: Path, clock: Clock) -> FastAPI:
     """All that is served."""
     app = make_app(office, runtime_dir, clock)
     serve_hand(app, office)
+    serve_chat(app, office)
     serve_voice(app, office.microphone)
     return app
 

@@ -9,6 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 NAME = re.compile(r"[a-z]+(?:_[a-z]+)*\.[a-z_]+")
 EMITTERS = {"debug", "info", "warning", "error", "exception", "note", "_note"}
+TOLD = ("utterance.", "turn.", "chat.")  # constants that name events of the stream
 DOCUMENTED = re.compile(r"`([a-z_]+\.[a-z_]+)`")
 
 
@@ -28,7 +29,7 @@ def emitted() -> set[str]:
                     }
                 if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
                     value = node.value.value
-                    if isinstance(value, str) and value.startswith("utterance.") and NAME.fullmatch(value):
+                    if isinstance(value, str) and value.startswith(TOLD) and NAME.fullmatch(value):
                         names.add(value)
     return names
 

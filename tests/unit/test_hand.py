@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from broadcaster.script.load import load
 from broadcaster.script.surroundings import Surroundings
 from broadcaster.takeover import Became, Outcome
 from broadcaster.web.app import make_app
+from broadcaster.web.chat import serve_chat
 from broadcaster.web.door import Door
 from broadcaster.web.hand import serve_hand
 from pipeline.clock import FakeClock
@@ -29,6 +30,8 @@ class Office:
         self.state_dir = state_dir
         self.orders: list[tuple[Any, ...]] = []
         self.silent = False
+        self.has_chat = True
+        self.comments: list[Mapping[str, str]] = []
         self.surroundings = Surroundings(FakeClock(), "", "en-US-AriaNeural")
 
     def status(self) -> dict[str, Any]:
@@ -44,6 +47,15 @@ class Office:
         if self.silent:
             raise RedisDown("refused")
         return "1-0"
+
+    @property
+    def answers(self) -> bool:
+        return self.has_chat
+
+    async def hear(self, messages: Sequence[Mapping[str, str]]) -> None:
+        if self.silent:
+            raise RedisDown("refused")
+        self.comments += messages
 
     def pause(self, now: bool) -> Outcome:
         return self._did("pause", now)
@@ -88,6 +100,7 @@ def office(tmp_path: Path) -> Office:
 def door(office: Office, token: str = "") -> Door:
     app = make_app(office, Path("/nowhere"), FakeClock())
     serve_hand(app, office)
+    serve_chat(app, office)
     return Door(app, "127.0.0.1", token)
 
 

@@ -20,7 +20,7 @@ FOREIGN_HOMES = {
     "av": {"streams/", "tts/pcm.py", "tts/edge.py", "tts/loudness.py", "tts/voicein.py", "tts/decode.py"},
     "redis": {"broadcaster/queue.py", "broadcaster/client.py", "broadcaster/doctor/queue.py"},
     "edge_tts": {"tts/edge.py"},
-    "aiohttp": {"tts/edge.py", "tts/http.py", "broadcaster/rewrite/client.py"},
+    "aiohttp": {"tts/edge.py", "tts/http.py", "broadcaster/completions.py"},
     "espeakng_loader": {"tts/espeak.py"},
     "sherpa_onnx": {"tts/sherpa.py"},
     "pydub": {"tts/"},
@@ -36,7 +36,9 @@ FOREIGN_HOMES = {
     "tzlocal": {"broadcaster/zone.py"},
     "fastapi": {"broadcaster/web/"},
     "uvicorn": {"broadcaster/web/"},
-    "websockets": {"broadcaster/cli/takeover.py"},
+    "rapidfuzz": {"broadcaster/chat/knowledge_speller.py"},
+    "snowballstemmer": {"broadcaster/chat/knowledge_units.py"},
+    "websockets": {"broadcaster/cli/takeover.py", "broadcaster/connectors/wsjson.py"},
 }
 
 

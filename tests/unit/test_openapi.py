@@ -25,6 +25,7 @@ OPERATIONS = [
     ("get", "/readyz"),
     ("get", "/status"),
     ("post", "/say"),
+    ("post", "/chat"),
     ("post", "/pause"),
     ("post", "/resume"),
     ("post", "/skip"),

@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 import yaml
 
+from broadcaster.chat.faq import load as load_faq
+from broadcaster.chat.files import checked
 from broadcaster.checks import check as check_config
 from broadcaster.config import Config, parse
 from broadcaster.script import products
@@ -34,7 +36,8 @@ ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / "configs"
 SCRIPTS = sorted((CONFIGS / "scripts").glob("*.md"))
 SHOPS = [CONFIGS / "scripts" / name for name in ("shop-en.md", "shop-zh.md")]
-PRESETS = [CONFIGS / name for name in ("shop.yaml", "scheduled.yaml")]
+PRESETS = [CONFIGS / name for name in ("shop.yaml", "scheduled.yaml", "chat.yaml")]
+FAQS = sorted((CONFIGS / "faq").glob("*.md"))
 MORNING = datetime(2026, 11, 25, 10, 5)
 
 SENTENCE_PAUSE_S, UTTERANCE_PAUSE_S = 0.22, 0.5  # where the script asks for none
@@ -137,15 +140,18 @@ def test_a_preset_passes_config_check_without_network_key_or_environment(
 
 
 def test_what_the_comments_of_a_preset_offer_can_be_put_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
     monkeypatch.setenv("STREAM_KEY", "abc")
+    monkeypatch.setenv("CHAT_KEY", "abc")
     offers = re.findall(
         r"(?:^#   .*\n)+", "\n".join(path.read_text(encoding="utf-8") for path in PRESETS), re.MULTILINE
     )
-    assert len(offers) == 3
+    assert len(offers) == 6
     for offer in offers:
         given = yaml.safe_load(re.sub(r"^#   ", "", offer, flags=re.MULTILINE))
         config = preset(PRESETS[0], **({"schedule": given} if isinstance(given, list) else given))
         assert all((ROOT / file).exists() for file in scripts_of(config))
+        assert not config.chat or checked(config.chat)
 
 
 def test_every_script_of_the_schedule_is_in_a_preset_and_says_when_the_others_come() -> None:
@@ -223,6 +229,25 @@ def test_both_shops_show_every_product() -> None:
     assert 8 <= len(catalog) <= 12
     for path in SHOPS:
         assert {section.product for section in load(path).sections if section.product} == set(catalog)
+
+
+# ── answers ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("path", FAQS, ids=named)
+def test_a_shop_answers_thirty_questions_and_promises_nothing_that_the_law_forbids(path: Path) -> None:
+    entries = load_faq(path).entries
+    assert len(entries) == 30
+    answers = "\n".join(paragraph for entry in entries for paragraph in entry.paragraphs)
+    assert [match[0] for rule in FORBIDDEN.values() for match in re.finditer(rule, answers, re.IGNORECASE)] == []
+    assert all(len(sentences(" ".join(entry.paragraphs))) <= 4 for entry in entries)
+
+
+def test_the_shops_say_of_shipping_in_their_answers_what_they_say_in_their_scripts() -> None:
+    for name, shown in (("en", ("postage", "free_from")), ("zh", ("postage", "free_from", "return_days"))):
+        own = load(CONFIGS / "scripts" / f"shop-{name}.md").variables
+        text = (CONFIGS / "faq" / f"shop-{name}.md").read_text(encoding="utf-8")
+        assert all(str(own[key]) in text for key in shown)
 
 
 # ── docs/scripts.md ──────────────────────────────────────────────────────────────────────────────

@@ -12,14 +12,19 @@ import yaml
 
 from broadcaster.config import INNER, SECTIONS, Config, parse
 from broadcaster.reference import REFERENCE, entries, page
+from broadcaster.section import Section
 
 ROOT = Path(__file__).parents[2]
 DEFAULT = re.compile(r"Default: (\[.*?\]|\"[^\"]*\"|[^\s,]+?)[.,]?(?=\s|$)")
 REQUIRED = {"room", "script.file", "evergreen.file", "schedule.name", "outputs.name", "outputs.url"} | {
     "voice.http.url",
     "voice.sherpa.model_dir",
+    "chat.llm.url",
+    "chat.llm.model",
+    "chat.connectors.name",
+    "chat.connectors.kind",
 }
-LEFT_OUT = {"script", "evergreen", "schedule", "outputs"}  # sections that a room may do without
+LEFT_OUT = {"script", "evergreen", "schedule", "chat", "guard", "outputs"}  # sections that a room may do without
 SPOKEN = {"state_dir", "redis", "timezone", "avatar.image", *LEFT_OUT}  # defaults that take a sentence
 
 
@@ -34,7 +39,9 @@ def schema() -> dict[str, Any]:
             keys |= {f"{name}.{inner}": value.default for inner, value in section.model_fields.items()}
     for inner in ("http", "sherpa"):
         keys |= {f"voice.{inner}.{key}": value.default for key, value in INNER[inner].model_fields.items()}
-    return keys
+    for inner in ("knowledge", "llm", "proactive", "connectors"):
+        keys |= {f"chat.{inner}.{key}": value.default for key, value in INNER[inner].model_fields.items()}
+    return {key: default for key, default in keys.items() if not isinstance(default, Section)}
 
 
 def documented() -> Iterator[tuple[str, str]]:
@@ -44,7 +51,7 @@ def documented() -> Iterator[tuple[str, str]]:
 
 
 def test_every_key_is_documented_and_no_other() -> None:
-    sections = set(SECTIONS) - LEFT_OUT
+    sections = set(SECTIONS) - LEFT_OUT | {"chat.knowledge"}  # none of them can be left out
     assert {key for key, _ in documented()} - sections == set(schema())
 
 

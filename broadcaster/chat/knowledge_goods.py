@@ -1,0 +1,182 @@
+"""What of a product a question asks for, and how much of the question that accounts for. Pure.
+
+In: a catalog; a question's units and spans, and which of them speak of the product. Out: the attributes that were asked
+for and are in the file, whether others were, and the weight of the words that are explained and of those that are left.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from broadcaster.chat.knowledge_names import NAMED
+from broadcaster.chat.knowledge_replies import CURRENCY, money_of, value_of
+from broadcaster.chat.knowledge_units import Unit, units
+from broadcaster.chat.knowledge_words import ATTRIBUTE, POINTER, VALUE, Attribute, Span, Words, field_language
+from broadcaster.script.products import Catalog
+
+PRICE, STOCK, ALWAYS = "price", "stock", "about"  # the last may be asked of any product: name and price are an answer
+#: fields that nobody asks for, without language
+ASIDE = frozenset({"id", CURRENCY, *NAMED, "image", "picture", "photo", "url", "card", "video"})
+#: fields whose words may be said, but are no answer
+KINDS = frozenset({"category", "categories", "kind", "type", "tags", "keywords", "类别", "分类", "品类", "标签"})
+COUNTED = r"[\d一二两三四五六七八九十百半]\s?(?:{units})(?![a-z])"
+BESIDE = 0.25  # of the weight of what is left, in a clause that asks nothing: the rest of the sentence is talk
+TELLING = 0.4  # weight of a word that asks for the value which speaks of it: commoner ones stand in any text
+VAGUE = 0.3  # left of a question whose product is clear: something was asked that nobody knows by name
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """attributes: what is to be told. hinted: by a value alone. vague: nothing known was asked for, and the description
+    may say it. missing: asked for, and not in the file. pointed: with a word for it, as "this one". explained, left:
+    weight of the words that are accounted for, and of the others."""
+
+    attributes: tuple[Attribute, ...]
+    hinted: bool
+    vague: bool
+    missing: bool
+    pointed: bool
+    explained: float
+    left: float
+
+    @property
+    def is_hollow(self) -> bool:
+        """Whether something was asked that the file does not say, and has no description that might."""
+        return not self.attributes and (self.missing or self.left >= VAGUE)
+
+    @property
+    def share(self) -> float:
+        whole = self.explained + self.left
+        return self.explained / whole if whole else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Product:
+    """has: attributes by name, with the fields that tell them. told: what the values say, and mean → the attribute."""
+
+    has: Mapping[str, Attribute]
+    told: Mapping[str, str]
+
+
+class Goods:
+    def __init__(self, catalog: Catalog, words: Words) -> None:
+        self._words = words
+        self._counted = {
+            one.name: re.compile(COUNTED.format(units="|".join(map(re.escape, one.units))), re.IGNORECASE)
+            for one in words.attributes.values()
+            if one.units
+        }
+        self._products = {product: self._read(fields) for product, fields in catalog.items()}
+
+    def asked(
+        self, product: str, text: Sequence[Unit], cut: Sequence[Span], named: frozenset[int], meant: frozenset[int]
+    ) -> Asked:
+        """named: units that call the product by name. meant: all that speak of it."""
+        its = self._products[product]
+        wanted: dict[str, None] = {}
+        hinted: dict[str, None] = {}
+        missing = False
+        explained: defaultdict[int, float] = defaultdict(float)  # clause → weight
+        left: defaultdict[int, float] = defaultdict(float)
+        silent = 0.0
+        for span in cut:
+            clause, here = text[span.begin].clause, range(span.begin, span.end)
+            is_name = not named.isdisjoint(here)
+            asks = [] if is_name else [name for name in span.of(ATTRIBUTE) if name in its.has]
+            values = [name for name in span.of(VALUE) if name in its.has] if not named.issuperset(here) else []
+            if not asks and not values and not is_name and not span.is_silent:
+                if span.mass >= TELLING:
+                    values = list(_told(text[span.begin : span.end], span, its.told))
+                missing = missing or (not values and any(True for _ in (*span.of(ATTRIBUTE), *span.of(VALUE))))
+            wanted.update(dict.fromkeys(asks))
+            hinted.update(dict.fromkeys(name for name in values if name))
+            if span.is_silent:
+                silent += span.mass
+            elif asks or values or is_name or not meant.isdisjoint(here):
+                explained[clause] += span.mass
+            else:
+                left[clause] += span.mass
+        unsaid = sum(weight * (1.0 if explained[clause] else BESIDE) for clause, weight in left.items())
+        if missing:
+            hinted.pop(PRICE, None)  # "how much" of something else
+        attributes = self._chosen(its, list(wanted), list(hinted))
+        vague = not attributes and unsaid >= VAGUE and bool(its.has[ALWAYS].fields)
+        if vague:
+            attributes = (its.has[ALWAYS],)
+        pointed = any(POINTER in span.means for span in cut)
+        whole = sum(explained.values()) + silent
+        return Asked(attributes, bool(hinted) and not wanted, vague, missing, pointed, whole, unsaid)
+
+    def _chosen(self, its: _Product, wanted: list[str], hinted: list[str]) -> tuple[Attribute, ...]:
+        """What is told, first what is most to the point: a value that was named beside "available" is the question."""
+        if wanted and wanted != [STOCK]:
+            hinted = [name for name in hinted if name == ALWAYS]
+        names = [*hinted, *wanted] if wanted == [STOCK] else [*wanted, *hinted]
+        aside = {other for name in names for other in its.has[name].before}
+        names = [name for name in dict.fromkeys(names) if name not in aside]
+        if len(names) > 1 or not its.has[ALWAYS].fields:
+            names = [name for name in names if name != ALWAYS or (name in hinted and its.has[ALWAYS].fields)]
+        return tuple(its.has[name] for name in names)
+
+    # ── what the file says ───────────────────────────────────────────────────────────────────────
+
+    def _read(self, fields: Mapping[str, str]) -> _Product:
+        has = {one.name: one for one in self._words.attributes.values() if self._holds(fields, one)}
+        for name, pattern in self._counted.items():
+            told = {field_language(field)[0]: text for field, text in fields.items()}
+            bases = [base for base, text in told.items() if _is_told(base) and pattern.search(text)]
+            if name not in has and bases:
+                has[name] = self._words.attributes[name]._replace(fields=tuple(dict.fromkeys(bases)))
+        if ALWAYS not in has:
+            has[ALWAYS] = self._words.attributes[ALWAYS]._replace(fields=())
+        return _Product(has, self._told_by(fields, has))
+
+    def _holds(self, fields: Mapping[str, str], attribute: Attribute) -> bool:
+        if attribute.name == PRICE:
+            return bool(money_of(fields, attribute.fields, "en") or money_of(fields, attribute.fields, "zh"))
+        return bool(value_of(fields, attribute.fields, "en"))
+
+    def _told_by(self, fields: Mapping[str, str], has: Mapping[str, Attribute]) -> dict[str, str]:
+        """What the values of the fields say and mean → the attribute, "" for what is no answer."""
+        found: dict[str, str] = {}
+        owners = {field: name for name, one in self._words.attributes.items() if name in has for field in one.fields}
+        for field, text in fields.items():
+            base, _ = field_language(field)
+            if not _is_told(base) and base not in KINDS:
+                continue
+            owner = "" if base in KINDS else owners.get(base, "")
+            read = units(text)
+            cut = self._words.read(read)
+            for span in (*cut, *self._words.things(read, cut)):
+                if not span.is_silent:
+                    for key in _keys(read[span.begin : span.end], span):
+                        found.setdefault(key, owner)
+        return found
+
+
+def more_attributes(catalog: Catalog, words: Words) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Fields of the file that the table does not know, and how they are asked for: by their names."""
+    known = {field for one in words.attributes.values() for field in one.fields} | ASIDE | KINDS
+    named = {field_language(field)[0] for fields in catalog.values() for field in fields}
+    return tuple((base, (base.replace("_", " "),)) for base in sorted(named - known))
+
+
+def _is_told(base: str) -> bool:
+    return base not in ASIDE and base not in KINDS and base not in (PRICE, STOCK)
+
+
+def _told(part: Sequence[Unit], span: Span, told: Mapping[str, str]) -> Iterator[str]:
+    """The attribute whose value speaks of this, once."""
+    for key in _keys(part, span):
+        if key in told:
+            yield told[key]
+            return
+
+
+def _keys(part: Sequence[Unit], span: Span) -> Iterator[str]:
+    yield ("" if part[0].wide else " ").join(unit.key for unit in part)
+    yield from span.of(ATTRIBUTE)
+    yield from span.things()

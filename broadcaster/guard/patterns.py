@@ -1,0 +1,182 @@
+"""Rules that are written as patterns, each with its harmless neighbours: the files in rules/.
+
+    let NAME = PATTERN          for {NAME} below; several lines of one name are alternatives, here as everywhere
+    rule NAME: why              the lines below it are of this rule
+    zh PATTERN                  forbidden, in a text with Hanzi
+    any PATTERN                 forbidden in any text
+    ok PATTERN                  harmless: what lies within a match of it is not told
+    know WORD | WORD            words by which rules know what they look for, found in any writing (guard/view.py)
+    as NAME = PATTERN           for a module, by its name
+
+A line that begins with a space goes on with the one before. In: such a file; a reading of a text. Out: what is found.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from broadcaster.guard.beginnings import SIZE, alternatives, beginnings
+from broadcaster.guard.fold import IS_HAN, Folded
+from broadcaster.guard.lexicon import reach
+from broadcaster.guard.view import Finding
+
+RULES = Path(__file__).parent / "rules"
+NAME = re.compile(r"\{([A-Z][A-Z_]*)\}")
+KEYS = ("zh", "any", "ok")
+SHORT = 4  # Hanzi that may stand together by chance
+AROUND = 6  # Hanzi on each side that are weighed with them
+REACHES = 4.0  # how much cheaper the clause is with words that reach into them
+
+
+@dataclass
+class Pattern:
+    """One alternative of a rule; compiled when it is first tried, since there are thousands."""
+
+    source: str
+    rule: Rule
+    chinese: bool
+
+    @cached_property
+    def compiled(self) -> re.Pattern[str]:
+        return re.compile(self.source)
+
+
+@dataclass
+class Rule:
+    """name: as it is told. why: in words. harmless: what it may stand in."""
+
+    name: str
+    why: str
+    harmless: list[str] = field(default_factory=list)
+
+    @cached_property
+    def spares(self) -> re.Pattern[str] | None:
+        return re.compile("|".join(self.harmless)) if self.harmless else None
+
+
+class RuleBook:
+    """words: folded, by which its rules know what they look for."""
+
+    def __init__(self, words: list[str], patterns: list[Pattern]) -> None:
+        self.words = words
+        self.patterns = patterns
+        self._anywhere: list[Pattern] = []
+        self._at: dict[str, list[Pattern]] = defaultdict(list)
+        for pattern in patterns:
+            for beginning in beginnings(pattern.source):
+                if beginning:
+                    self._at[beginning].append(pattern)
+                else:
+                    self._anywhere.append(pattern)
+
+    def find(self, reading: Folded) -> Iterator[Finding]:
+        """What is forbidden in a text and not harmless where it stands."""
+        text = reading.text
+        chinese = IS_HAN.search(text) is not None
+        spared: dict[str, list[tuple[int, int]]] = {}
+        for pattern, begin, end in self._matches(text):
+            rule = pattern.rule
+            if pattern.chinese and not chinese:
+                continue
+            if rule.name not in spared:
+                spared[rule.name] = [one.span() for one in rule.spares.finditer(text)] if rule.spares else []
+            if not any(first <= begin and end <= last for first, last in spared[rule.name]) and not _by_chance(
+                text, begin, end
+            ):
+                yield Finding(begin, end, rule.name, rule.why)
+
+    def _matches(self, text: str) -> Iterator[tuple[Pattern, int, int]]:
+        here = self._at
+        for at, char in enumerate(text):
+            for beginning in (char, text[at : at + SIZE]):
+                for pattern in here.get(beginning, ()):
+                    if match := pattern.compiled.match(text, at):
+                        yield pattern, at, match.end()
+        for pattern in self._anywhere:
+            for match in pattern.compiled.finditer(text):
+                yield pattern, match.start(), match.end()
+
+
+def named(name: str, **given: str) -> dict[str, re.Pattern[str]]:
+    """The patterns of a file that a module uses by their names. given: what {NAME} stands for besides."""
+    names: dict[str, list[str]] = defaultdict(list, {called: [pattern] for called, pattern in given.items()})
+    found: dict[str, list[str]] = defaultdict(list)
+    for number, line in _lines((RULES / f"{name}.rules").read_text(encoding="utf-8")):
+        key, _, rest = line.partition(" ")
+        called, _, pattern = rest.partition(" = ")
+        if key not in ("let", "as"):
+            raise ValueError(f"{name}.rules:{number}: {key!r} is none of let, as")
+        (names if key == "let" else found)[called].append(_filled(pattern, names))
+    return {called: re.compile("|".join(patterns)) for called, patterns in found.items()}
+
+
+def joined(books: Iterable[RuleBook]) -> RuleBook:
+    """Several as one, so that a text is gone through once."""
+    several = list(books)
+    return RuleBook(
+        [word for book in several for word in book.words],
+        [pattern for book in several for pattern in book.patterns],
+    )
+
+
+def _by_chance(text: str, begin: int, end: int) -> bool:
+    """Few Hanzi that stand there by chance: words reach into them, as 以下 and 注意 into 下注."""
+    if end - begin > SHORT or not all(map(IS_HAN.match, text[begin:end])):
+        return False
+    first, last = begin, end
+    while first > max(0, begin - AROUND) and IS_HAN.match(text[first - 1]):
+        first -= 1
+    while last < min(len(text), end + AROUND) and IS_HAN.match(text[last]):
+        last += 1
+    return reach(text[first:last], begin - first, end - first) >= REACHES
+
+
+def load(name: str) -> RuleBook:
+    """The file of this name. ValueError names the line of a mistake."""
+    names: dict[str, list[str]] = defaultdict(list)
+    rules: dict[str, Rule] = {}
+    patterns: list[Pattern] = []
+    words: list[str] = []
+    rule: Rule | None = None
+    for number, line in _lines((RULES / f"{name}.rules").read_text(encoding="utf-8")):
+        key, _, rest = line.partition(" ")
+        if key == "let":
+            called, _, pattern = rest.partition(" = ")
+            names[called].append(_filled(pattern, names))
+        elif key == "rule":
+            called, _, why = rest.partition(": ")
+            rule = rules.setdefault(called, Rule(called, why))
+        elif key == "know":
+            words += [word.strip() for word in rest.split("|")]
+        elif key in KEYS and rule is not None:
+            filled = _filled(rest, names)
+            if key == "ok":
+                rule.harmless.append(filled)
+            else:
+                patterns += [Pattern(one, rule, key == "zh") for one in alternatives(filled) if one]
+        else:
+            raise ValueError(f"{name}.rules:{number}: {key!r} is none of let, rule, zh, any, ok, know")
+    return RuleBook(words, patterns)
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """Numbered, continued lines joined."""
+    whole, begun = "", 0
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.startswith(" "):
+            whole += line.strip()
+            continue
+        if whole:
+            yield begun, whole
+        whole, begun = "" if line.startswith("#") else line, number
+    if whole:
+        yield begun, whole
+
+
+def _filled(pattern: str, names: dict[str, list[str]]) -> str:
+    return NAME.sub(lambda match: "|".join(names[match[1]]), pattern)
