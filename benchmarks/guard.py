@@ -1,11 +1,12 @@
 """The guard against texts that somebody wrote who had not seen it: evasions it must stop, harmless lines it must pass.
 
-The sets lie in benchmarks/sets, in halves; of each half by itself it is told how much was right, and of evasions also by
-family and by way of writing. The guard has the room's own list, its products, and what is shipped.
+The sets lie in benchmarks/sets, in halves; of each half by itself it is told how much was right, and of evasions also
+by family and by way of writing. The guard has the room's own list, its products, and what is shipped.
 """
 
 from __future__ import annotations
 
+import gzip
 import json
 import time
 from collections import defaultdict
@@ -18,6 +19,7 @@ from broadcaster.guard.guard import Guard
 from broadcaster.guard.settings import GuardSpec
 
 SETS = Path(__file__).parent / "sets"
+HALVES = ("open", "sealed")
 SPEC = GuardSpec(lists=[str(SETS / "guard-words.txt")], products=str(SETS / "guard-products.csv"))
 RIGHT = 0.99
 LINE_MS = 2.0
@@ -33,31 +35,33 @@ def run() -> list[Figure]:
     held = guard()
     figures: list[Figure] = []
     texts: list[str] = []
-    for path in sorted(SETS.glob("evasions-*.jsonl")):
-        lines = read(path)
+    for half in HALVES:
+        lines = read(f"evasions-{half}")
         texts += [line["text"] for line in lines]
         stopped = [not held.judge(line["text"], lane="command").passed for line in lines]
-        figures.append(_share(f"evasions stopped, {path.stem.partition('-')[2]} half", stopped))
+        figures.append(_share(f"evasions stopped, {half} half", stopped))
         for field in ("family", "how"):
             figures += _by(field, lines, stopped)
-    for path in sorted(SETS.glob("harmless-*.jsonl")):
-        lines = read(path)
+        lines = read(f"harmless-{half}")
         texts += [line["text"] for line in lines]
         passed = [held.judge(line["text"], lane="command").passed for line in lines]
-        figures.append(_share(f"harmless lines passed, {path.stem.partition('-')[2]} half", passed))
+        figures.append(_share(f"harmless lines passed, {half} half", passed))
         figures += _by("language", lines, passed)
     return [*figures, *_timing(held, texts)]
 
 
-def read(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+def read(name: str) -> list[dict[str, Any]]:
+    """A half of a set, as evasions-open; a sealed one is packed, so that no search comes upon it."""
+    plain, packed = SETS / f"{name}.jsonl", SETS / f"{name}.jsonl.gz"
+    text = gzip.decompress(packed.read_bytes()).decode() if packed.exists() else plain.read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines() if line.strip()]
 
 
-def wrong(path: Path) -> Iterator[tuple[dict[str, Any], str]]:
-    """Lines of a set that the guard gets wrong, and what it found in them: for finding what is wrong in general."""
+def wrong(name: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """Lines of an open half that it gets wrong, and what it found in them: for finding what is wrong in general."""
     held = guard()
-    stop = path.stem.startswith("evasions")
-    for line in read(path):
+    stop = name.startswith("evasions")
+    for line in read(name):
         verdict = held.judge(line["text"], lane="command")
         if verdict.passed == stop:
             yield line, f"{verdict.rule} {verdict.found!r} {verdict.reason}".strip()

@@ -105,7 +105,7 @@ class Replies:
             kind = "stock_none" if _is_none(value) else "stock" if WHOLE.fullmatch(value) else "stock_words"
             return self._worded(kind, language, values)
         if value.casefold() in YES or value.casefold() in NO:
-            return self._worded("yes" if value.casefold() in YES else "no", language, values)
+            return self._worded("is_so" if value.casefold() in YES else "is_not", language, values)
         return self._worded(asked.name if asked.name in _table()[language] else "fact", language, values)
 
     def _money(self, fields: Fields, names: Sequence[str], language: str) -> str:

@@ -63,38 +63,38 @@ class TopicEvidence(NamedTuple):
     asking: float
 
 
-PRODUCT_BIAS = -8.74
+PRODUCT_BIAS = -8.77
 PRODUCT_WEIGHTS = ProductEvidence(
-    explained=1.93,
-    left=-0.51,
-    idle=-1.03,
-    said=2.29,
-    told=2.81,
-    head=1.52,
-    ahead=3.54,
-    asked=1.60,
-    hinted=2.27,
-    vague=0.47,
-    missing=0.60,
-    in_talk=4.30,
-    pointed=0.69,
-    topical=-2.25,
-    elsewhere=-2.38,
-    asking=1.77,
+    explained=1.94,
+    left=-0.57,
+    idle=-0.97,
+    said=2.31,
+    told=2.90,
+    head=1.51,
+    ahead=3.49,
+    asked=1.57,
+    hinted=2.32,
+    vague=0.50,
+    missing=0.58,
+    in_talk=4.34,
+    pointed=0.67,
+    topical=-2.15,
+    elsewhere=-2.46,
+    asking=1.75,
     remark=-1.91,
 )
-TOPIC_BIAS = -11.54
+TOPIC_BIAS = -11.67
 TOPIC_WEIGHTS = TopicEvidence(
-    alike=3.47,
-    whole=3.93,
-    known=3.58,
-    told=3.97,
-    left=-0.46,
-    ahead=3.66,
+    alike=3.42,
+    whole=4.11,
+    known=3.60,
+    told=3.92,
+    left=-0.47,
+    ahead=3.69,
     nobodys=-1.53,
-    beside=-0.92,
-    known_beside=-2.78,
-    asking=1.12,
+    beside=-0.89,
+    known_beside=-2.75,
+    asking=1.15,
 )
 
 

@@ -42,7 +42,7 @@ FOREIGN = 0.9  # of an entry that is told in another language alone: the same ma
 NOBODY = "-"  # begins the owner of ways to ask what no entry answers
 LIGHTEST = 0.01  # weight of a feature that is kept
 BESIDE, SPOKEN_LEAST = 0.25, 0.2  # of the weight of a clause in which no more than that is known
-BY_CLAUSE = 0.25  # power of a clause's share of the question: how much its likeness alone is worth
+BY_CLAUSE = 0.12  # power of a clause's share of the question: how much its likeness alone is worth
 NOT_LIKE = (0.0, 0.0)
 JUDGED_MAX, FOUND_MAX = 8, 4  # entries of one question
 

@@ -122,6 +122,86 @@ class Words:
 
     def read(self, text: Sequence[Unit]) -> list[Span]:
         """The cut that knows most of it, in order and without gaps."""
+        worths = [0.0] + [-1.0] * len(text)
+        ending: list[Span | None] = [None] * (len(text) + 1)
+        for begin in range(len(text)):
+            for span, value in self._spans(text, begin):
+                if worths[begin] + value > worths[span.end]:
+                    worths[span.end], ending[span.end] = worths[begin] + value, span
+        cut: list[Span] = []
+        last = ending[len(text)]
+        while last is not None:
+            cut.append(last)
+            last = ending[last.begin]
+        return cut[::-1]
+
+    def things(self) -> Iterator[str]:
+        """Goods that it means, and looks."""
+        return (meaning for meaning in self.means if meaning.startswith((f"{GOODS}:", f"{LOOKS}:")))
+
+
+class Attribute(NamedTuple):
+    """fields: their names in a products file, without language. before: attributes that are not meant when it is asked
+    for. units: what its numbers count."""
+
+    name: str
+    fields: tuple[str, ...]
+    before: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+
+
+class Words:
+    """more: attributes that the table has not, with the ways to ask for them."""
+
+    def __init__(self, more: Mapping[str, Sequence[str]] | None = None) -> None:
+        table, things = _table("words.yaml"), _table("goods.yaml")
+        self._phrases = Phrases()
+        self.attributes: dict[str, Attribute] = {}
+        self.known: set[str] = set()  #: all words of Latin letters
+        self.phrases: list[str] = []
+        self.little = self._phrases.little
+        for kind, key in ((FILLER, "filler"), (POINTER, "pointers"), (PERSON, "people"), (ELSEWHERE, ELSEWHERE)):
+            self._add(kind, _listed(table[key]))
+        for name, held in table["attributes"].items():
+            fields, before, counted = (tuple(held.get(key, ())) for key in ("fields", "before", "units"))
+            self.attributes[name] = Attribute(name, fields, before, counted)
+            self._add(f"{ATTRIBUTE}:{name}", _listed(held["asks"]))
+            self._add(f"{VALUE}:{name}", _listed(held.get("values", {})))
+        for name, asks in (more or {}).items():
+            self.attributes[name] = Attribute(name, (name,))
+            self._add(f"{ATTRIBUTE}:{name}", asks)
+        for name, held in table["topics"].items():
+            self._add(f"{TOPIC}:{name}", _listed(held))
+        for kind in (GOODS, LOOKS):
+            for number, held in enumerate(things[kind]):
+                self._add(f"{kind}:{number}", _listed(held))
+        self.generic = frozenset(f"{kind}:{name}" for name in table["generic"] for kind in (TOPIC, ATTRIBUTE))
+        self.short = dict(one.strip().split(" ", 1) for one in table["short"].split(","))
+        self._inherit()
+
+    def _add(self, meaning: str, phrases: Iterable[str]) -> None:
+        for phrase in phrases:
+            read = units(phrase)
+            self.known.update(unit.raw for unit in read if not unit.wide)
+            self.phrases.append(phrase)
+            if meaning == FILLER and len(read) == 1 and not read[0].wide:
+                self.little.add(read[0].raw)
+            elif read:
+                self._phrases.add(meaning, read)
+
+    def _inherit(self) -> None:
+        """What is asked of a product is a topic, too, where a part of it is one: `years of warranty`."""
+        for node in self._phrases.nodes():
+            for phrase, means in node.phrases.items():
+                if len(phrase) > 1 and _any_of(means, ATTRIBUTE) and not _any_of(means, TOPIC):
+                    read = units(" ".join(phrase))
+                    for begin in range(len(read)):
+                        for met in self._phrases.find(read, begin):
+                            if met.end - begin < len(read) and (met.end - begin > 1 or not read[begin].wide):
+                                means |= {one for one in met.means if one.startswith(f"{TOPIC}:")} - self.generic
+
+    def read(self, text: Sequence[Unit]) -> list[Span]:
+        """The cut that knows most of it, in order and without gaps."""
         best: list[tuple[float, Span | None]] = [(0.0, None)] + [(-1.0, None)] * len(text)
         for begin in range(len(text)):
             worth = best[begin][0]

@@ -62,11 +62,11 @@ def aligned(word: Word, cells: Sequence[Cell], at: int, number: int, so_far: Mat
     if (
         cell.kind != "run"
         and not _in_number(cells, at)
-        and (loss := _loss(cell, word.units[number], sounds)) is not None
+        and (far := _loss(cell, word.units[number], sounds)) is not None
     ):
         plain = so_far.plain and cell.text == word.units[number]
         han = so_far.han or cell.kind == "han" or cell.text == PLUS
-        step = Match(at + 1, so_far.loss + loss, plain, han, so_far.spelt, so_far.initials)
+        step = Match(at + 1, so_far.loss + far, plain, han, so_far.spelt, so_far.initials)
         yield from aligned(word, cells, at + 1, number + 1, step)
 
 

@@ -61,7 +61,8 @@ class Facts:
         """What a figure may be about: what is named right behind it, else right before it in its sentence.
 
         An end of a name (`the mug`) may stand for something else: then what is named in full, and what is spoken of,
-        may be meant as well. In a sentence that names nothing, what is spoken of or was named last is meant; else anything.
+        may be meant as well. In a sentence that names nothing, what is spoken of or was named last is meant;
+        else anything.
         """
         first, last = _sentence(text, begin, end)
         here = [one for one in mentions if first <= one.begin and one.end <= last]

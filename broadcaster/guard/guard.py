@@ -71,8 +71,11 @@ class Guard:
 
     def refresh(self) -> None:
         """Read the lists again if they have changed. It takes its time, and may be called from another thread."""
-        if self._lists.changed():
-            self._take(self._lists.current())
+        try:
+            if self._lists.changed():
+                self._take(self._lists.current())
+        except Exception:  # whatever it is, the lists count as they were
+            log.exception("guard.failed")
 
     def judge(self, text: str, *, lane: str, product: str = "", before: str = "") -> Verdict:
         """Never raises. product: an id of the products file. before: what was said right before it by the same speaker,

@@ -37,11 +37,10 @@ class HanWords:
         self._runs: dict[str, tuple[Word, ...]] = {}
         for text in dict.fromkeys(words):
             units = tuple(UNIT.findall(text))
-            word = Word(text, units, tuple(readings().get(unit, ()) for unit in units))
-            self._file(word)
+            self._file(Word(text, units, tuple(readings().get(unit, ()) for unit in units)))
         self._initials: dict[str, list[str]] = defaultdict(list)
-        for word, letters in initials:
-            self._initials[letters].append(word)
+        for meant, letters in initials:
+            self._initials[letters].append(meant)
 
     def _file(self, word: Word) -> None:
         first, second = word.sounds[0], word.sounds[1] if len(word.units) > 1 else ()

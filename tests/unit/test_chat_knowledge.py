@@ -53,7 +53,7 @@ def small(tmp_path: Path, rows: str, faq: str = "## Do you ship?\n\nYes.\n") -> 
         ("主播你好呀 请问一下那个渡口的杯子咋卖", "product:ferry-mug.price"),  # greeting, filler, part of the name
         ("ｆｅｒｒｙ　ｍｕｇ　ｐｒｉｃｅ", "product:ferry-mug.price"),
         ("glass tea pot, any left?", "product:glass-teapot.stock"),
-        ("is the slim wallet real leather", "product:leather-wallet.material"),
+        ("what is the slim wallet made of", "product:leather-wallet.material"),
         ("羊毛毯能水洗吗", "product:wool-blanket.care"),
         ("does the stormproof umbrella come in red", "product:folding-umbrella.colour"),
         ("where does the chefs knife come from", "product:chef-knife.origin"),

@@ -24,8 +24,8 @@ KINDS = {
     "stock_none",
     "stock_words",
     "fact",
-    "yes",
-    "no",
+    "is_so",
+    "is_not",
 }
 
 

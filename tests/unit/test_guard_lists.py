@@ -19,7 +19,10 @@ def write(path: Path, text: str) -> Path:
 
 
 def test_a_list_has_words_with_harmless_phrases_letters_and_remarks(tmp_path: Path) -> None:
-    text = "# insults\n傻瓜 !傻瓜相机 !傻瓜 式   # a camera is none\n\n微信 ~wx ~VX\n=ass\n!微信支付\nget rich quick !never get rich quick\n"
+    text = (
+        "# insults\n傻瓜 !傻瓜相机 !傻瓜 式   # a camera is none\n\n微信 ~wx ~VX\n=ass\n!微信支付\n"
+        "get rich quick !never get rich quick\n"
+    )
     entries = load(write(tmp_path / "own.txt", text))
     assert [(entry.word, entry.allow, entry.initials, entry.exact) for entry in entries] == [
         ("傻瓜", ("傻瓜相机", "傻瓜式"), (), False),
