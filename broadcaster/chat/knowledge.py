@@ -95,8 +95,8 @@ class Knowledge:
     def considered(self, text: str, language: str, product: str = "") -> Considered:
         """What speaks for each entry that may be meant."""
         read = self._speller.units(text)
-        cut = self._words.read(read)
-        meant = self._meaning.find(read, cut, self._words.things(read, cut))
+        cut, things = self._words.understood(read)
+        meant = self._meaning.find(read, cut, things)
         called = meant[0].named if meant and meant[0].said >= CALLED_LEAST else frozenset[int]()
         topics = self._topics.find(read, cut, called, self._told_in[_base(language)])
         clauses = asking(text)

@@ -149,8 +149,8 @@ class Goods:
                 continue
             owner = "" if base in KINDS else owners.get(base, "")
             read = units(text)
-            cut = self._words.read(read)
-            for span in (*cut, *self._words.things(read, cut)):
+            cut, things = self._words.understood(read)
+            for span in (*cut, *things):
                 if not span.is_silent:
                     for key in _keys(read[span.begin : span.end], span):
                         found.setdefault(key, owner)

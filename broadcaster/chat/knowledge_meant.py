@@ -15,7 +15,7 @@ from broadcaster.chat.knowledge_units import Unit, units
 from broadcaster.chat.knowledge_words import ATTRIBUTE, ELSEWHERE, Span, Words, field_language
 from broadcaster.script.products import Catalog
 
-FOUND_MAX = 4
+FOUND_MAX = 3
 LEAST = 0.3  # told of it: less was said by chance
 #: how much a field says which product is meant, without language; what is not named here: OTHER; 0 is not looked at
 FIELDS = dict.fromkeys(NAMED, 1.0) | dict.fromkeys(("colour", "color", "颜色", "category", "类别"), 0.8)
@@ -89,8 +89,7 @@ def _features_of(fields: Mapping[str, str], words: Words) -> dict[str, float]:
         weight = FIELDS.get(field_language(field)[0], OTHER)
         if weight:
             read = units(text)
-            cut = words.read(read)
-            for feature, _, _ in _asked(read, cut, words.things(read, cut)):
+            for feature, _, _ in _asked(read, *words.understood(read)):
                 found[feature] = max(found.get(feature, 0.0), weight)
     return found
 

@@ -75,10 +75,8 @@ class Names:
         self._by_thing: dict[str, list[tuple[int, tuple[int, ...]]]] = defaultdict(list)
         self._by_head: dict[str, list[int]] = defaultdict(list)
         for product, read in ways:
-            cut = words.read(read)
-            things = tuple(
-                (one, tuple(range(span.begin, span.end))) for span in words.things(read, cut) for one in span.things()
-            )
+            said = words.understood(read).things
+            things = tuple((one, tuple(range(span.begin, span.end))) for span in said for one in span.things())
             weights = shares.weights(read)
             head = max((at for at, weight in enumerate(weights) if weight > LITTLE), default=len(read) - 1)
             self._add(Name(product, read, weights, head, things))

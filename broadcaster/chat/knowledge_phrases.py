@@ -7,7 +7,7 @@ well.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
@@ -24,20 +24,21 @@ Phrase: TypeAlias = tuple[str, ...]
 
 
 class Met(NamedTuple):
-    """text[begin:end] is that phrase. quality: 1 where it is written so."""
+    """text[begin:end] is a phrase. quality: 1 where it is written so."""
 
     end: int
-    phrase: Phrase
-    means: Set[str]
+    means: frozenset[str]
     quality: float
 
 
 @dataclass(slots=True)
 class Node:
-    """phrases: those that end here, which are different words of the same stems, or Hanzi of the same sounds."""
+    """phrases: those that end here, which are different words of the same stems, or Hanzi of the same sounds. means: of
+    all of them."""
 
     next: dict[str, Node] = field(default_factory=dict)
-    phrases: dict[Phrase, set[str]] = field(default_factory=dict)
+    phrases: dict[Phrase, frozenset[str]] = field(default_factory=dict)
+    means: frozenset[str] = frozenset()
 
 
 class Phrases:
@@ -52,13 +53,9 @@ class Phrases:
         if len(read) > 1 and all(unit.wide and unit.sounds for unit in read):
             _grow(self._sounding, [unit.sounds[0] for unit in read], meaning, read)
 
-    def find(self, text: Sequence[Unit], begin: int) -> Iterator[Met]:
+    def find(self, text: Sequence[Unit], begin: int) -> list[Met]:
         """All that begin here."""
-        is_little = text[begin].raw in self.little
-        for met in self._exact(text, begin):
-            if met.end > begin + 1 or not is_little or met.phrase[0] == text[begin].raw:
-                yield met
-        yield from self._alike(text, begin)
+        return [*self._exact(text, begin), *self._alike(text, begin)]
 
     def likeness_to_little(self, unit: Unit) -> float:
         """How likely it is a little word; 0 where it is none."""
@@ -66,17 +63,18 @@ class Phrases:
             return float(unit.raw in self.little)
         return max((like for word, like in unit.slips if word in self.little), default=0.0)
 
-    def nodes(self) -> Iterator[Node]:
-        """All that end a phrase."""
+    def all(self) -> list[tuple[Phrase, frozenset[str]]]:
+        found: list[tuple[Phrase, frozenset[str]]] = []
         left = [self._written]
         while left:
             node = left.pop()
             left.extend(node.next.values())
-            if node.phrases:
-                yield node
+            found.extend((phrase, node.means) for phrase in node.phrases)
+        return found
 
     def _exact(self, text: Sequence[Unit], begin: int) -> Iterator[Met]:
         states = [(self._written, 1.0)]
+        is_little = text[begin].raw in self.little
         for end in range(begin + 1, len(text) + 1):
             unit = text[end - 1]
             met = [
@@ -86,8 +84,8 @@ class Phrases:
                 if key in node.next
             ]
             for node, quality in met:
-                if node.phrases:
-                    yield Met(end, *_all_of(node, unit.raw), quality)
+                if node.means and (end > begin + 1 or not is_little or (unit.raw,) in node.phrases):
+                    yield Met(end, node.means, quality)
             if end > begin + 1 and unit.raw in self.little:
                 met += [(node, quality * BETWEEN) for node, quality in states if quality >= BETWEEN_LEAST]
             states = met
@@ -101,27 +99,28 @@ class Phrases:
             states = [node.next[sound] for node in states for sound in text[end - 1].sounds if sound in node.next]
             if not states:
                 return
-            part = text[begin:end]
             for node in states:
                 for phrase, means in node.phrases.items():
-                    slips = [unit.key for unit, wanted in zip(part, phrase, strict=True) if unit.key != wanted]
-                    wrong = sum(map(bool, slips))  # what is written in pinyin is not wrong
-                    quality = 1.0 - wrong * (1.0 - SOUND_ALIKE) / len(part)
-                    if slips and not wrong:
-                        yield Met(end, phrase, means, PINYIN)
-                    elif wrong and quality >= SOUND_LEAST.get(len(part), SOUND_ALIKE) and PARTICLES.isdisjoint(slips):
-                        yield Met(end, phrase, means, quality * HOMOPHONE)
+                    quality = _likeness(text[begin:end], phrase)
+                    if quality:
+                        yield Met(end, means, quality)
+
+
+def _likeness(part: Sequence[Unit], phrase: Phrase) -> float:
+    """0 where it is written so, which is found by itself, or is too unlike."""
+    slips = [unit.key for unit, wanted in zip(part, phrase, strict=True) if unit.key != wanted]
+    wrong = sum(map(bool, slips))  # what is written in pinyin is not wrong
+    quality = 1.0 - wrong * (1.0 - SOUND_ALIKE) / len(part)
+    if slips and not wrong:
+        return PINYIN
+    if wrong and quality >= SOUND_LEAST.get(len(part), SOUND_ALIKE) and PARTICLES.isdisjoint(slips):
+        return quality * HOMOPHONE
+    return 0.0
 
 
 def _grow(node: Node, keys: Sequence[str], meaning: str, read: Sequence[Unit]) -> None:
     for key in keys:
         node = node.next.setdefault(key, Node())
-    node.phrases.setdefault(tuple(unit.raw for unit in read), set()).add(meaning)
-
-
-def _all_of(node: Node, last: str) -> tuple[Phrase, Set[str]]:
-    """What all phrases of the same stems mean, and the one that is written with this last word, if there is one."""
-    if len(node.phrases) == 1:
-        return next(iter(node.phrases.items()))
-    phrase = next((one for one in node.phrases if one[-1] == last), next(iter(node.phrases)))
-    return phrase, set().union(*node.phrases.values())
+    phrase = tuple(unit.raw for unit in read)
+    node.phrases[phrase] = node.phrases.get(phrase, frozenset()) | {meaning}
+    node.means |= {meaning}

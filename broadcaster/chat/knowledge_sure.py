@@ -63,25 +63,25 @@ class TopicEvidence(NamedTuple):
     asking: float
 
 
-PRODUCT_BIAS = -8.77
+PRODUCT_BIAS = -8.75
 PRODUCT_WEIGHTS = ProductEvidence(
     explained=1.94,
-    left=-0.57,
-    idle=-0.97,
-    said=2.31,
-    told=2.90,
+    left=-0.52,
+    idle=-0.99,
+    said=2.29,
+    told=2.84,
     head=1.51,
-    ahead=3.49,
-    asked=1.57,
-    hinted=2.32,
-    vague=0.50,
-    missing=0.58,
-    in_talk=4.34,
-    pointed=0.67,
+    ahead=3.52,
+    asked=1.58,
+    hinted=2.26,
+    vague=0.47,
+    missing=0.59,
+    in_talk=4.30,
+    pointed=0.70,
     topical=-2.15,
     elsewhere=-2.46,
     asking=1.75,
-    remark=-1.91,
+    remark=-1.89,
 )
 TOPIC_BIAS = -11.67
 TOPIC_WEIGHTS = TopicEvidence(
@@ -92,9 +92,9 @@ TOPIC_WEIGHTS = TopicEvidence(
     left=-0.47,
     ahead=3.69,
     nobodys=-1.53,
-    beside=-0.89,
+    beside=-0.90,
     known_beside=-2.75,
-    asking=1.15,
+    asking=1.16,
 )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -71,6 +71,7 @@ class _Way(NamedTuple):
     features. worth: 1, less where it is not the entry's own."""
 
     owner: str
+    features: Features
     length: float
     weight: float
     worth: float
@@ -100,48 +101,48 @@ class Topics:
         self._rare = _rarity({**self._told, **others}, words.generic)
         self._ways: list[_Way] = []
         self._by_feature: dict[str, list[tuple[int, float]]] = defaultdict(list)
+        for name, bags in common.items():
+            for bag in bags:
+                self._add(f"{NOBODY}{name}", bag, 1.0, SILENT_WORD + LIGHTEST)
+        owners = self._owners(own, common)
+        ways, self._ways = self._ways, []
+        self._by_feature.clear()
         for identity, bag in own:
             self._add(identity, bag, 1.0, LIGHTEST)
-        for name, owners in self._owners(own, common).items():
-            for bag in common[name]:
-                for owner in owners:
-                    self._add(owner, bag, COMMONLY if owner in self._told else 1.0, SILENT_WORD + LIGHTEST)
-            for owner in self._told.keys() & owners:
+        for way in ways:
+            name = way.owner.removeprefix(NOBODY)
+            for owner in owners[name] or (way.owner,):
+                self._take(way._replace(owner=owner, worth=COMMONLY if owners[name] else 1.0))
+        for name, asked in owners.items():
+            for owner in asked:
                 for feature in joined(common[name]):
                     self._told[owner].setdefault(feature, COMMONLY_TOLD)
 
     def _add(self, owner: str, bag: Features, worth: float, lightest: float) -> None:
         weighed = {one: weight * self._rare.get(one, 1.0) for one, weight in bag.items() if weight > lightest}
-        self._ways.append(_Way(owner, length_of(weighed) or 1.0, sum(weighed.values()) or 1.0, worth))
-        for feature, weight in weighed.items():
+        self._take(_Way(owner, weighed, length_of(weighed) or 1.0, sum(weighed.values()) or 1.0, worth))
+
+    def _take(self, way: _Way) -> None:
+        self._ways.append(way)
+        for feature, weight in way.features.items():
             self._by_feature[feature].append((len(self._ways) - 1, weight))
 
     def _owners(
         self, own: Sequence[tuple[str, Features]], common: Mapping[str, Sequence[Features]]
     ) -> dict[str, set[str]]:
-        """Entries that ask what everybody asks, as enough of their own ways show; NOBODY where none does."""
+        """For each thing that everybody asks, the entries that ask the same, as enough of their own ways show."""
         alike: dict[str, dict[str, list[float]]] = {name: defaultdict(list) for name in common}
         for identity, bag in own:
-            likeness, name = max(
-                ((max(self._cosine(bag, other) for other in bags), name) for name, bags in common.items()),
-                default=(0.0, ""),
-            )
+            likeness, owner = max(((one[0], owner) for owner, one in self._likeness(bag).items()), default=(0.0, ""))
             if likeness >= SAME:
-                alike[name][identity].append(likeness)
+                alike[owner.removeprefix(NOBODY)][identity].append(likeness)
         ways = Counter(identity for identity, _ in own)
         found: dict[str, set[str]] = {}
         for name, owners in alike.items():
             asking = {one: max(like) for one, like in owners.items() if len(like) >= SAME_WAYS * ways[one]}
             most = max(asking.values(), default=0.0)
-            kept = {one for one, likeness in asking.items() if likeness >= SAME_SHARE * most}
-            found[name] = kept or {f"{NOBODY}{name}"}
+            found[name] = {one for one, likeness in asking.items() if likeness >= SAME_SHARE * most}
         return found
-
-    def _cosine(self, one: Features, other: Features) -> float:
-        first = {feature: weight * self._rare.get(feature, 1.0) for feature, weight in one.items()}
-        second = {feature: weight * self._rare.get(feature, 1.0) for feature, weight in other.items()}
-        product = sum(weight * second[feature] for feature, weight in first.items() if feature in second)
-        return product / ((length_of(first) or 1.0) * (length_of(second) or 1.0))
 
     def find(
         self, text: Sequence[Unit], spans: Sequence[Span], aside: frozenset[int], told_in: Set[str]
@@ -151,15 +152,14 @@ class Topics:
         clauses: dict[int, list[tuple[Features, float]]] = defaultdict(list)
         for span in spans:
             clauses[text[span.begin].clause].append(features_of(text, span, aside, self._rare))
-        alike: dict[str, tuple[float, float]] = {}
         asked = [[self._part(*part) for part in parts] for parts in clauses.values()]
         weights = [sum(part.weight for part in parts) for parts in asked]
-        for owner, likeness in self._likeness([part for parts in clauses.values() for part in parts]):
-            alike[owner] = max(likeness, alike.get(owner, NOT_LIKE))
+        bags = [joined(features for features, _ in parts) for parts in clauses.values()]
+        alike = self._likeness(joined(bags))
         nobodys = max((likeness for owner, (likeness, _) in alike.items() if owner.startswith(NOBODY)), default=0.0)
-        for weight, parts in zip(weights, clauses.values(), strict=True) if len(clauses) > 1 else ():
+        for weight, bag in zip(weights, bags, strict=True) if len(bags) > 1 else ():
             worth = (weight / sum(weights)) ** BY_CLAUSE if weight else 0.0
-            for owner, (cosine, said) in self._likeness(parts):
+            for owner, (cosine, said) in self._likeness(bag).items():
                 alike[owner] = max((worth * cosine, worth * said), alike.get(owner, NOT_LIKE))
         for owner in alike.keys() - told_in:
             cosine, share = alike[owner]
@@ -177,20 +177,21 @@ class Topics:
         means = tuple(feature for feature in features if ":" in feature and feature in self._rare)
         return _Part(weight, means, () if means else tuple(filter(is_word, features)))
 
-    def _likeness(self, parts: Sequence[tuple[Features, float]]) -> Iterator[tuple[str, tuple[float, float]]]:
-        """(id, (cosine with a way to ask it, share of that one's words))."""
-        bag = joined(features for features, _ in parts)
+    def _likeness(self, bag: Features) -> dict[str, tuple[float, float]]:
+        """Owner → (cosine with their nearest way to ask, share of that one's words)."""
         weighed = {feature: weight * self._rare.get(feature, 1.0) for feature, weight in bag.items()}
         length = length_of(weighed)
         products: dict[int, float] = defaultdict(float)
-        shared: dict[int, float] = defaultdict(float)
         for feature, weight in weighed.items():
             for number, other in self._by_feature.get(feature, ()):
                 products[number] += weight * other
-                shared[number] += min(weight, other)
+        nearest: dict[str, tuple[float, _Way]] = {}
         for number, product in products.items():
             way = self._ways[number]
-            yield way.owner, (way.worth * product / (length * way.length), way.worth * shared[number] / way.weight)
+            cosine = way.worth * product / (length * way.length)
+            if way.owner not in nearest or cosine > nearest[way.owner][0]:
+                nearest[way.owner] = cosine, way
+        return {owner: (cosine, _share(weighed, way)) for owner, (cosine, way) in nearest.items()}
 
     def _judged(
         self,
@@ -216,6 +217,11 @@ class Topics:
             told += spoken
             whole += everything if spoken >= SPOKEN_LEAST else spoken + BESIDE * (everything - spoken)
         return Topic(identity, min(1.0, alike), min(1.0, share), told / whole if whole else 0.0, told, nobodys, is_own)
+
+
+def _share(weighed: Features, way: _Way) -> float:
+    shared = sum(min(weight, weighed[feature]) for feature, weight in way.features.items() if feature in weighed)
+    return way.worth * shared / way.weight
 
 
 def _rarity(told: Mapping[str, Mapping[str, float]], generic: frozenset[str]) -> dict[str, float]:

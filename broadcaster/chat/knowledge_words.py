@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from broadcaster.chat.knowledge_phrases import Phrases
+from broadcaster.chat.knowledge_phrases import Met, Phrases
 from broadcaster.chat.knowledge_units import Unit, units
 from broadcaster.guard.tables import chinese, english
 
@@ -60,6 +60,13 @@ class Span(NamedTuple):
         return (meaning for meaning in self.means if meaning.startswith((f"{GOODS}:", f"{LOOKS}:")))
 
 
+class Understood(NamedTuple):
+    """cut: without gaps. things: all that may mean goods or looks, also within longer phrases and by their sound."""
+
+    cut: list[Span]
+    things: list[Span]
+
+
 class Attribute(NamedTuple):
     """fields: their names in a products file, without language. before: attributes that are not meant when it is asked
     for. units: what its numbers count."""
@@ -111,21 +118,26 @@ class Words:
 
     def _inherit(self) -> None:
         """What is asked of a product is a topic, too, where a part of it is one: `years of warranty`."""
-        for node in self._phrases.nodes():
-            for phrase, means in node.phrases.items():
-                if len(phrase) > 1 and _any_of(means, ATTRIBUTE) and not _any_of(means, TOPIC):
-                    read = units(" ".join(phrase))
-                    for begin in range(len(read)):
-                        for met in self._phrases.find(read, begin):
-                            if met.end - begin < len(read) and (met.end - begin > 1 or not read[begin].wide):
-                                means |= {one for one in met.means if one.startswith(f"{TOPIC}:")} - self.generic
+        for phrase, means in self._phrases.all():
+            if len(phrase) > 1 and _any_of(means, ATTRIBUTE) and not _any_of(means, TOPIC):
+                read = units(" ".join(phrase))
+                for begin in range(len(read)):
+                    for end, part, _ in self._phrases.find(read, begin):
+                        if end - begin < len(read) and (end - begin > 1 or not read[begin].wide):
+                            for topic in part - self.generic:
+                                if topic.startswith(f"{TOPIC}:"):
+                                    self._phrases.add(topic, read)
 
     def read(self, text: Sequence[Unit]) -> list[Span]:
         """The cut that knows most of it, in order and without gaps."""
+        return self.understood(text).cut
+
+    def understood(self, text: Sequence[Unit]) -> Understood:
+        met = [self._phrases.find(text, begin) for begin in range(len(text))]
         worths = [0.0] + [-1.0] * len(text)
         ending: list[Span | None] = [None] * (len(text) + 1)
         for begin in range(len(text)):
-            for span, value in self._spans(text, begin):
+            for span, value in self._spans(text, begin, met[begin]):
                 if worths[begin] + value > worths[span.end]:
                     worths[span.end], ending[span.end] = worths[begin] + value, span
         cut: list[Span] = []
@@ -133,102 +145,9 @@ class Words:
         while last is not None:
             cut.append(last)
             last = ending[last.begin]
-        return cut[::-1]
+        return Understood(cut[::-1], list(_things(text, cut, met)))
 
-    def things(self) -> Iterator[str]:
-        """Goods that it means, and looks."""
-        return (meaning for meaning in self.means if meaning.startswith((f"{GOODS}:", f"{LOOKS}:")))
-
-
-class Attribute(NamedTuple):
-    """fields: their names in a products file, without language. before: attributes that are not meant when it is asked
-    for. units: what its numbers count."""
-
-    name: str
-    fields: tuple[str, ...]
-    before: tuple[str, ...] = ()
-    units: tuple[str, ...] = ()
-
-
-class Words:
-    """more: attributes that the table has not, with the ways to ask for them."""
-
-    def __init__(self, more: Mapping[str, Sequence[str]] | None = None) -> None:
-        table, things = _table("words.yaml"), _table("goods.yaml")
-        self._phrases = Phrases()
-        self.attributes: dict[str, Attribute] = {}
-        self.known: set[str] = set()  #: all words of Latin letters
-        self.phrases: list[str] = []
-        self.little = self._phrases.little
-        for kind, key in ((FILLER, "filler"), (POINTER, "pointers"), (PERSON, "people"), (ELSEWHERE, ELSEWHERE)):
-            self._add(kind, _listed(table[key]))
-        for name, held in table["attributes"].items():
-            fields, before, counted = (tuple(held.get(key, ())) for key in ("fields", "before", "units"))
-            self.attributes[name] = Attribute(name, fields, before, counted)
-            self._add(f"{ATTRIBUTE}:{name}", _listed(held["asks"]))
-            self._add(f"{VALUE}:{name}", _listed(held.get("values", {})))
-        for name, asks in (more or {}).items():
-            self.attributes[name] = Attribute(name, (name,))
-            self._add(f"{ATTRIBUTE}:{name}", asks)
-        for name, held in table["topics"].items():
-            self._add(f"{TOPIC}:{name}", _listed(held))
-        for kind in (GOODS, LOOKS):
-            for number, held in enumerate(things[kind]):
-                self._add(f"{kind}:{number}", _listed(held))
-        self.generic = frozenset(f"{kind}:{name}" for name in table["generic"] for kind in (TOPIC, ATTRIBUTE))
-        self.short = dict(one.strip().split(" ", 1) for one in table["short"].split(","))
-        self._inherit()
-
-    def _add(self, meaning: str, phrases: Iterable[str]) -> None:
-        for phrase in phrases:
-            read = units(phrase)
-            self.known.update(unit.raw for unit in read if not unit.wide)
-            self.phrases.append(phrase)
-            if meaning == FILLER and len(read) == 1 and not read[0].wide:
-                self.little.add(read[0].raw)
-            elif read:
-                self._phrases.add(meaning, read)
-
-    def _inherit(self) -> None:
-        """What is asked of a product is a topic, too, where a part of it is one: `years of warranty`."""
-        for node in self._phrases.nodes():
-            for phrase, means in node.phrases.items():
-                if len(phrase) > 1 and _any_of(means, ATTRIBUTE) and not _any_of(means, TOPIC):
-                    read = units(" ".join(phrase))
-                    for begin in range(len(read)):
-                        for met in self._phrases.find(read, begin):
-                            if met.end - begin < len(read) and (met.end - begin > 1 or not read[begin].wide):
-                                means |= {one for one in met.means if one.startswith(f"{TOPIC}:")} - self.generic
-
-    def read(self, text: Sequence[Unit]) -> list[Span]:
-        """The cut that knows most of it, in order and without gaps."""
-        best: list[tuple[float, Span | None]] = [(0.0, None)] + [(-1.0, None)] * len(text)
-        for begin in range(len(text)):
-            worth = best[begin][0]
-            for span, value in self._spans(text, begin):
-                if worth + value > best[span.end][0]:
-                    best[span.end] = (worth + value, span)
-        spans: list[Span] = []
-        at = len(text)
-        while at and (span := best[at][1]) is not None:
-            spans.append(span)
-            at = span.begin
-        return spans[::-1]
-
-    def things(self, text: Sequence[Unit], cut: Sequence[Span]) -> list[Span]:
-        """All that may mean goods or looks, also within longer phrases and by their sound; a Hanzi alone only where it
-        ends what the cut knows, as 杯 does 马克杯; a word alone where the cut knows that it says something."""
-        said = [span for span in cut if span.means and not span.is_silent and span.means != {ELSEWHERE}]
-        alone = {at for span in said for at in range(span.begin, span.end) if not text[at].wide or at + 1 == span.end}
-        found: list[Span] = []
-        for begin in range(len(text)):
-            for met in self._phrases.find(text, begin):
-                means = frozenset(one for one in met.means if one.startswith((f"{GOODS}:", f"{LOOKS}:")))
-                if means and (met.end - begin > 1 or begin in alone):
-                    found.append(Span(begin, met.end, means, met.quality, 1.0))
-        return found
-
-    def _spans(self, text: Sequence[Unit], begin: int) -> Iterator[tuple[Span, float]]:
+    def _spans(self, text: Sequence[Unit], begin: int, met: Sequence[Met]) -> Iterator[tuple[Span, float]]:
         """Each with what it is worth."""
         yield Span(begin, begin + 1, frozenset(), 1.0, _mass(text[begin : begin + 1])), 0.0
         for end in range(begin + 1, min(len(text), begin + WORD_MAX) + 1):
@@ -240,12 +159,36 @@ class Words:
         if likeness := self._phrases.likeness_to_little(text[begin]):
             mass, worth = SILENT[FILLER], _worth(1, likeness) * SILENT_WORTH
             yield Span(begin, begin + 1, frozenset({FILLER}), likeness, mass), worth
-        for end, _, meant, quality in self._phrases.find(text, begin):
-            means = frozenset(meant - SILENT.keys()) or frozenset(meant)
-            mass, worth = _meant_mass(means, end - begin), _worth(end - begin, quality)
-            yield Span(begin, end, means, quality, mass), worth * (SILENT_WORTH if means <= SILENT.keys() else 1.0)
+        for end, everything, quality in met:
+            means, is_silent = _said(everything)
+            worth = _worth(end - begin, quality) * (SILENT_WORTH if is_silent else 1.0)
+            yield Span(begin, end, means, quality, _meant_mass(means, end - begin)), worth
 
 
+def _things(text: Sequence[Unit], cut: Sequence[Span], met: Sequence[Sequence[Met]]) -> Iterator[Span]:
+    """A Hanzi alone only where it ends what the cut knows, as 杯 does 马克杯; a word alone where the cut knows that it says
+    something."""
+    said = [span for span in cut if span.means and not span.is_silent and span.means != {ELSEWHERE}]
+    alone = {at for span in said for at in range(span.begin, span.end) if not text[at].wide or at + 1 == span.end}
+    for begin, here in enumerate(met):
+        for end, means, quality in here:
+            if (things := _of_things(means)) and (end - begin > 1 or begin in alone):
+                yield Span(begin, end, things, quality, 1.0)
+
+
+@lru_cache(4096)
+def _said(means: frozenset[str]) -> tuple[frozenset[str], bool]:
+    """Without what asks nothing, where something else is meant; whether nothing is asked."""
+    said = means - SILENT.keys()
+    return (said, False) if said else (means, True)
+
+
+@lru_cache(4096)
+def _of_things(means: frozenset[str]) -> frozenset[str]:
+    return frozenset(one for one in means if one.startswith((f"{GOODS}:", f"{LOOKS}:")))
+
+
+@lru_cache(4096)
 def _meant_mass(means: frozenset[str], count: int) -> float:
     if means <= SILENT.keys():
         return min(SILENT[one] for one in means) * (1 if PERSON in means else count)
