@@ -45,7 +45,7 @@ RETARGETED = ("director", "playout")  # kinds that take up TOLD while they run
 TOLD = ("outputs", "ack")
 
 REMEDIES = {
-    "chat": "read its child.crashed line; the show goes on, but nobody answers viewers; `broadcaster chat try` asks it here",
+    "chat": "read its child.crashed line; the show goes on; nobody answers viewers; `broadcaster chat try` asks here",
     "director": "read its child.crashed line; `broadcaster doctor` tries script, voices and Redis; the avatar idles",
     "engine": "read its child.crashed line; `broadcaster doctor` tries the picture and the processor or card",
     "monitor": "read its child.crashed line; the air goes on, but nobody raises alarms or mends what stands still",

@@ -44,7 +44,6 @@ from broadcaster.script.reading import Reading
 from broadcaster.show import Show
 from broadcaster.speech import Studio, Wanted
 from broadcaster.supply import Supply
-from broadcaster.tasks import cancelled
 from broadcaster.timeline import Speech, Timeline
 from broadcaster.unwritten import Unwritten
 from broadcaster.utterance import PERSON_PREFIX, Key, Utterance
@@ -205,7 +204,9 @@ class Director:
         if not self.orphaned:
             await self._events.flush(FLUSH_S)
             self._save()
-        await cancelled(self._tasks)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._studio.close()
         self._evidence.close()
         await self._manuscript.close()

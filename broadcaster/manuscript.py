@@ -30,7 +30,6 @@ from broadcaster.script.reading import Reading
 from broadcaster.script.surroundings import Surroundings
 from broadcaster.script.watch import Watch
 from broadcaster.takeover import Became, Outcome
-from broadcaster.tasks import cancelled
 from broadcaster.utterance import Lane
 from pipeline.clock import Clock
 from tts.text import sentences
@@ -74,7 +73,10 @@ class Manuscript:
         self._rewriting_task = spawn(self._rewriter.run()) if self._rewriter else None
 
     async def close(self) -> None:
-        await cancelled([self._watching, self._rewriting_task])
+        tasks = [task for task in (self._watching, self._rewriting_task) if task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._rewriter:
             await self._rewriter.close()
 

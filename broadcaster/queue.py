@@ -165,16 +165,6 @@ async def fenced(client: Client, keys: Keys, token: int, add: Callable[[Any], No
                 raise Fenced(f"a token newer than {token} was given out") from error
 
 
-def is_cancelled() -> bool:
-    """Whether the running task was cancelled; a loop that talks to Redis must ask.
-
-    Cancelled while a command is being sent, it goes on as if nothing were: asyncio.wait_for of Python 3.11, which the
-    library sends with, forgets it.
-    """
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
-
-
 def text_of(answer: bytes | str | None) -> str:
     """An answer of the server as text."""
     return answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer or ""

@@ -270,7 +270,7 @@ class Show:
         return [key for key in keys if self._may_still_be_said(key[0])]
 
     def _may_still_be_said(self, identity: str) -> bool:
-        """Whether the guard lets it pass by its lists and products of this moment; else what is left of it is dropped."""
+        """Whether the guard lets it pass as its lists and products are now; else what is left of it is dropped."""
         utterance = self._rundown.get(identity)
         if utterance is None or self.post.is_cleared(utterance):
             return True

@@ -75,7 +75,7 @@ NOTHING = Found("", "", 0.0)
 
 
 class Answerer:
-    """On the loop of its process. sure: of an entry, to be the answer. shown: the product on air, "" = none."""
+    """On the loop of its process. sure: of an entry, to be the answer."""
 
     def __init__(
         self,
@@ -86,7 +86,6 @@ class Answerer:
         author: Author | None = None,
         cache: Cache | None = None,
         memory: Memory | None = None,
-        shown: Callable[[], str] = lambda: "",
     ) -> None:
         self._clock = clock
         self._sure = sure
@@ -95,7 +94,6 @@ class Answerer:
         self._author = author
         self._cache = Cache(clock, 0) if cache is None else cache
         self._memory = Memory(clock, 0) if memory is None else memory
-        self._shown = shown
         self._names: tuple[Catalog, Names] = ({}, Names({}))
 
     async def answer(self, question: Question) -> Answer:
@@ -120,7 +118,7 @@ class Answerer:
         if reply := next((comment.reply for comment in question.comments if comment.reply), ""):
             return Answer(REPLY, (reply,), sure=1.0, trace=trace)
         knowledge = self._knowledge()
-        talked_of = self._memory.product(_who(question), self._shown())
+        talked_of = self._memory.product(_who(question))
 
         @cache
         def find() -> list[Found]:

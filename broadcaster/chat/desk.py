@@ -21,10 +21,10 @@ from broadcaster.chat.model import Comment, Question
 from broadcaster.chat.onair import OnAir
 from broadcaster.chat.phrase import turn_of
 from broadcaster.chat.readahead import ReadAhead
-from broadcaster.chat.saying import TOO_LATE, Manner, Ready, Saying
+from broadcaster.chat.saying import Manner, Ready, Saying
 from broadcaster.events import CHAT_DROPPED
 from broadcaster.queue import Fenced
-from pipeline.clock import Clock
+from pipeline.clock import NS, Clock
 
 LOOK_S = 0.25  # for a question whose time has come
 WITHIN_S = 20.0  # an answer's first sentence, whatever its author promised
@@ -76,7 +76,7 @@ class Desk:
         self._told = told
         self._saying = Saying(intake, lectern, on_air, manner, clock, may_be_said, self._drop)
         self._next: tuple[Question, asyncio.Task[Ready | None]] | None = None  # after the one at hand
-        self._question: Question | None = None  # at hand
+        self._at_hand: list[Question] = []  # the one that is answered, and those that agree with it
         self._unanswered = 0
 
     @property
@@ -94,7 +94,7 @@ class Desk:
 
     @property
     def is_busy(self) -> bool:
-        return self._question is not None or self._next is not None or bool(self._on_air.turns)
+        return bool(self._at_hand or self._next or self._on_air.turns)
 
     async def run(self) -> None:
         """Answer until it is drained."""
@@ -108,9 +108,10 @@ class Desk:
                 except Exception:  # noqa: BLE001  a question that nobody foresaw must not be asked again and again
                     reason = traceback.format_exc(limit=-TRACE_FRAMES)
                     log.error("chat.failed", reason=reason)
-                    if self._question is not None and not self._is_on_air(self._question):
-                        self._drop(self._question, "it could not be understood")
-                self._question = None
+                    for question in [] if self._is_on_air() else self._at_hand:
+                        self._drop(question, "it could not be understood")
+                    await asyncio.sleep(LOOK_S)
+                self._at_hand = []
         finally:
             await self._forget_next()
 
@@ -120,7 +121,6 @@ class Desk:
         ready = await self._take()
         if ready is None:
             return
-        self._question = ready.question
         try:
             if await self._comes_in_time(ready):
                 await self._saying.say([ready, *(await self._that_agree(ready))])
@@ -129,39 +129,43 @@ class Desk:
 
     async def _take(self) -> Ready | None:
         if self._next is not None:
-            (self._question, task), self._next = self._next, None
+            (asked, task), self._next = self._next, None
+            self._at_hand = [asked]
             return await task
         question = self._intake.take()
         if question is None:
             await _within(self._intake.arrived, LOOK_S)
             return None
-        self._question = question
+        self._at_hand = [question]
         return await self._understand(question)
 
     async def _understand(self, question: Question) -> Ready | None:
         """None when nobody knows an answer, which is told."""
         taken_s = self._clock.wall_s()
         answer = await self._answering.answer(question)
-        sentences = ReadAhead(answer.sentences)
+        sentences, found = ReadAhead(answer.sentences), False
         sentences.open()
         try:
             async with asyncio.timeout(WITHIN_S):
                 found = await sentences.first()
         except TimeoutError:
-            found = False
+            pass
+        finally:
+            if not found:
+                await sentences.close()
         if not found:
-            await sentences.close()
             self._drop(question, answer.why or "nobody knows an answer")
             return None
         return Ready(question, answer, sentences, record.answered(question, answer, taken_s, self._clock.wall_s()))
 
     async def _comes_in_time(self, ready: Ready) -> bool:
         """Wait until the last answer is about to end; false when that took too long."""
+        until_ns = self._clock.now_ns() + int(self._stale_s * NS)  # then nobody remembers the question
         while not self._on_air.has_room:
             await _within(self._on_air.changed, LOOK_S)
             if self.draining:
                 return False
-            if self._clock.wall_s() - ready.question.asked_s > TOO_LATE * self._stale_s:
+            if self._clock.now_ns() >= until_ns:
                 self._drop(ready.question, "its turn came too late")
                 return False
         return True
@@ -181,7 +185,9 @@ class Desk:
             other = task.result()
             if other is None or (other.is_whole and ready.agrees(other)):
                 self._next = None
-                found += [other] if other else []
+                if other:
+                    self._at_hand.append(question)
+                    found.append(other)
         return sorted(found, key=lambda other: other.answer.entry != ready.answer.entry)
 
     async def _forget_next(self) -> None:
@@ -194,8 +200,9 @@ class Desk:
         if isinstance(found, Ready):
             await found.sentences.close()
 
-    def _is_on_air(self, question: Question) -> bool:
-        return turn_of(question.comments[0].id) in self._on_air.turns
+    def _is_on_air(self) -> bool:
+        """Whether what is at hand was pushed: it has its end by that."""
+        return bool(self._at_hand) and turn_of(self._at_hand[0].comments[0].id) in self._on_air.turns
 
     def _drop(self, question: Question, why: str) -> None:
         self._unanswered += 1

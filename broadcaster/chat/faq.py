@@ -79,7 +79,7 @@ class FaqFiles:
     """Files that are edited while they are in use."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        self._files = [Kept(path, load, Faq(), "faq.unusable") for path in paths]
+        self._files = [Kept(path, load, Faq()) for path in paths]
         self._seen: tuple[Faq, ...] = ()
         self._known = Faq()
 

@@ -144,7 +144,8 @@ class Host:
         self._spawn = spawn
         asyncio.get_running_loop().add_reader(self._lifeline.fileno(), self._listen)
         self._desk_task = spawn(self._answer())
-        self._tasks = [self._desk_task, spawn(self._outcomes.run()), spawn(self._beat()), spawn(self._tell_events())]
+        self._tasks = [self._desk_task, spawn(self._outcomes.run()), spawn(self._reader.run())]
+        self._tasks += [spawn(self._beat()), spawn(self._tell_events())]
         parts: list[Background] = [part for part in (self._talk, self._connectors) if part is not None]
         self._tasks += [spawn(part.run()) for part in (*parts, *beside)]
 
@@ -162,7 +163,7 @@ class Host:
     async def _answer(self) -> None:
         """What becomes of answers is heard before any is pushed."""
         await self._outcomes.following.wait()
-        self._tasks += [self._spawn(self._reader.run()), self._spawn(self._on_air.run())]
+        self._tasks.append(self._spawn(self._on_air.run()))
         await self._desk.run()
 
     async def _beat(self) -> None:
@@ -182,7 +183,8 @@ class Host:
             events = list(self._telling)
             try:
                 if events and await self._lectern.tell(events):
-                    for _ in events:
+                    told = set(map(id, events))
+                    while self._telling and id(self._telling[0]) in told:  # the oldest may be gone: it is bounded
                         self._telling.popleft()
             except RedisDown:  # the reader tells of it
                 pass

@@ -20,13 +20,12 @@ log = structlog.get_logger()
 
 
 class Kept(Generic[Held]):
-    """nothing: what there is before the file could be read. event: the name of the log line for a broken version."""
+    """nothing: what there is before the file could be read."""
 
-    def __init__(self, path: Path, load: Callable[[Path], Held], nothing: Held, event: str) -> None:
+    def __init__(self, path: Path, load: Callable[[Path], Held], nothing: Held) -> None:
         self.path = path
         self._load = load
         self._known = nothing
-        self._event = event
         self._seen: tuple[int, ...] | None = ()  # what the file looked like when it was read; None: it was not there
 
     def current(self) -> Held:
@@ -41,5 +40,5 @@ class Kept(Generic[Held]):
             try:
                 self._known = self._load(self.path)
             except ScriptError as error:
-                log.error(self._event, file=str(self.path), reason=str(error))
+                log.error("chat.unusable", file=str(self.path), reason=str(error))
         return self._known

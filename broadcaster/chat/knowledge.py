@@ -17,13 +17,13 @@ from typing import NamedTuple
 
 from broadcaster.chat.answer import Found
 from broadcaster.chat.faq import Entry, Faq
-from broadcaster.chat.knowledge_asking import asking
+from broadcaster.chat.knowledge_asking import asking, asks_for_somebody, trailing
 from broadcaster.chat.knowledge_goods import Asked, Goods, more_attributes
 from broadcaster.chat.knowledge_meant import Meaning, Meant
 from broadcaster.chat.knowledge_replies import CURRENCY, Replies, label_of, name_of
 from broadcaster.chat.knowledge_speller import Speller, pairs_of
 from broadcaster.chat.knowledge_sure import ProductEvidence, TopicEvidence, bounded, sure_of_product, sure_of_topic
-from broadcaster.chat.knowledge_topics import Topic, Topics
+from broadcaster.chat.knowledge_topics import Heard, Topic, Topics
 from broadcaster.chat.knowledge_units import Unit, units
 from broadcaster.chat.knowledge_words import Span, field_language, words_with
 from broadcaster.script.products import Catalog
@@ -33,7 +33,9 @@ from broadcaster.script.values import Values
 FOUND_MAX = 5
 SURE_LEAST = 0.02  # below that an entry is not worth a mention
 HOLLOW = 0.6  # of how sure a product is of which the file does not say what was asked: its price is a poor answer
+UNTOLD = 0.3  # and of one of which something was asked that the file is known not to say
 EVEN = 0.9  # of the best product's score: those that are even are told apart by what is on air
+SOMEBODYS = frozenset({"brand", "age", "skin", "usage"})  # attributes that answer who
 ATTRIBUTES_MAX = 3  # in one answer
 FACTS_MAX = 30
 CALLED_LEAST = 0.5  # share of a name: then its words say little of a topic
@@ -83,7 +85,7 @@ class Knowledge:
         considered = self.considered(text, language, product)
         found: list[tuple[float, Callable[[], Found]]] = []
         for evidence, meant, asked in considered.products:
-            sure = sure_of_product(evidence) * (HOLLOW if asked.is_hollow else 1.0)
+            sure = sure_of_product(evidence) * (UNTOLD if asked.untold else HOLLOW if asked.is_hollow else 1.0)
             found.append((sure, partial(self._product_found, sure, meant, asked, language)))
         for told, topic in considered.topics:
             sure = sure_of_topic(told)
@@ -96,22 +98,24 @@ class Knowledge:
         """What speaks for each entry that may be meant."""
         read = self._speller.units(text)
         cut, things = self._words.understood(read)
-        meant = self._meaning.find(read, cut, things)
-        called = meant[0].named if meant and meant[0].said >= CALLED_LEAST else frozenset[int]()
-        topics = self._topics.find(read, cut, called, self._told_in[_base(language)])
         clauses = asking(text)
+        meant = self._meaning.find(read, cut, things, trailing(clauses))
+        called = meant[0].named if meant and meant[0].said >= CALLED_LEAST else frozenset[int]()
+        heard = self._topics.find(read, cut, called, self._told_in[_base(language)], trailing(clauses))
         is_asking = any(clauses)
-        alone = (_topic_evidence(topic, topics, None, is_asking=is_asking) for topic in topics)
+        alone = (_topic_evidence(topic, heard, None, is_asking=is_asking) for topic in heard.topics)
         topical = max(map(sure_of_topic, alone), default=0.0)
+        somebody = asks_for_somebody(text)
         products = []
         for one, asked, ahead in self._products(read, cut, meant, product):
             asks = is_asking if asked.attributes and not asked.vague else _is_asked(one, read, clauses)
-            evidence = _evidence(asked, one, ahead, topical, is_asking=asks, in_talk=not one.told)
+            evidence = _evidence(asked, one, ahead, topical, heard, is_asking=asks, in_talk=not one.told)
+            if somebody and (evidence.hinted or not SOMEBODYS.intersection(part.name for part in asked.attributes)):
+                evidence = evidence._replace(somebody=1.0)
             products.append((evidence, one, asked))
         best = max((evidence for evidence, _, _ in products), key=sure_of_product, default=None)
-        return Considered(
-            products, [(_topic_evidence(topic, topics, best, is_asking=is_asking), topic) for topic in topics]
-        )
+        topics = [(_topic_evidence(topic, heard, best, is_asking=is_asking), topic) for topic in heard.topics]
+        return Considered(products, topics)
 
     # ── products ─────────────────────────────────────────────────────────────────────────────────
 
@@ -160,10 +164,10 @@ def _is_asked(meant: Meant, read: Sequence[Unit], clauses: Sequence[bool]) -> bo
 
 
 def _topic_evidence(
-    topic: Topic, topics: Sequence[Topic], best: ProductEvidence | None, *, is_asking: bool
+    topic: Topic, heard: Heard, best: ProductEvidence | None, *, is_asking: bool
 ) -> TopicEvidence:
     beside = sure_of_product(best) if best else 0.0
-    rivals = (other for other in topics if other.id != topic.id and (other.is_own or not topic.is_own))
+    rivals = (other for other in heard.topics if other.id != topic.id and (other.is_own or not topic.is_own))
     rival = max((other.score for other in rivals), default=0.0)
     return TopicEvidence(
         alike=topic.alike,
@@ -172,7 +176,11 @@ def _topic_evidence(
         told=bounded(topic.told),
         left=bounded(topic.told / topic.known * (1 - topic.known) if topic.known else 1.0),
         ahead=max(-1.0, 1.0 - rival / topic.score) if topic.score else 0.0,
-        nobodys=topic.nobodys,
+        lean=topic.lean,
+        nobodys=heard.nobodys,
+        behind=max(0.0, heard.nobodys - topic.alike),
+        goods=heard.goods,
+        talk=heard.talk,
         beside=beside,
         known_beside=beside if best and (best.asked or best.hinted) else 0.0,
         asking=float(is_asking),
@@ -180,7 +188,7 @@ def _topic_evidence(
 
 
 def _evidence(
-    asked: Asked, meant: Meant, ahead: float, topical: float, *, is_asking: bool, in_talk: bool
+    asked: Asked, meant: Meant, ahead: float, topical: float, heard: Heard, *, is_asking: bool, in_talk: bool
 ) -> ProductEvidence:
     is_known = bool(asked.attributes) and not asked.vague
     return ProductEvidence(
@@ -195,10 +203,14 @@ def _evidence(
         hinted=float(is_known and asked.hinted),
         vague=float(asked.vague),
         missing=float(asked.missing),
+        somebody=0.0,
         in_talk=float(in_talk),
         pointed=float(asked.pointed),
         topical=topical,
         elsewhere=0.0 if is_known else topical,
+        goods=heard.goods,
+        talked=heard.talked,
+        talk=heard.talk,
         asking=float(is_asking),
         remark=float(not is_asking and (asked.hinted or not is_known)),
     )

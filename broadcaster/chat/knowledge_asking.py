@@ -7,9 +7,10 @@ false for a remark.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from itertools import pairwise
 
-from broadcaster.chat.knowledge_units import CLAUSE, WIDE
+from broadcaster.chat.knowledge_units import CLAUSE, MAX_CHARS, WIDE
 from broadcaster.guard.fold import fold
 
 PARTED = re.compile(rf"(?:{CLAUSE.pattern})+|(?<=[{WIDE}])\s+(?=[{WIDE}])")
@@ -21,6 +22,7 @@ ANYWHERE = (
     r"do (?:you|u|they|i|we)|does|is (?:it|there|this|that|the)|are (?:they|there|these|those|the|you|u)",
     r"can (?:i|you|u|it|we)|could (?:i|you|u)|would (?:it|you|u)|will (?:it|you|u|there)|should i|may i",
     r"have (?:you|u) got|got any|still (?:available|in stock)|in stock|or (?:not|nah)|right",
+    r"\S+ or \S+",
 )
 #: at the beginning of a clause
 FIRST = (
@@ -37,6 +39,9 @@ HANZI = (
 )
 CHINESE = re.compile("|".join(HANZI))
 
+#: asks for a person or a reason, which files of products seldom tell
+OF_NOBODY = re.compile(r"\b(?:who(?:se|m|s)?|why|how come)\b|[谁誰]|[为為]什[么麼]|[为為]啥|[为為]何|[凭憑]什[么麼]")
+
 
 def asking(text: str) -> tuple[bool, ...]:
     """Of each clause, as the units of knowledge_units count them."""
@@ -44,6 +49,17 @@ def asking(text: str) -> tuple[bool, ...]:
     ends = [match.end() for match in PARTED.finditer(folded)]
     parts = (folded[begin:end] for begin, end in pairwise([0, *ends, len(folded)]))
     return tuple(_is_asking(part) for part in parts if any(map(str.isalnum, part)))
+
+
+def trailing(clauses: Sequence[bool]) -> frozenset[int]:
+    """Numbers of those that ask nothing, behind one that does: talk, when the question is put."""
+    first = clauses.index(True) if True in clauses else len(clauses)
+    return frozenset(number for number, is_asking in enumerate(clauses) if number > first and not is_asking)
+
+
+def asks_for_somebody(text: str) -> bool:
+    """Who, or why."""
+    return OF_NOBODY.search(text[:MAX_CHARS].casefold()) is not None
 
 
 def _is_asking(clause: str) -> bool:

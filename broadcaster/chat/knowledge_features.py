@@ -18,6 +18,8 @@ MEANING, WORD, SOUND = 1.0, 0.8, 0.2  # what a feature weighs
 WORD_WITH_MEANING = 0.35  # a word whose meaning counts already
 SILENT_WORD = 0.06
 ASIDE = 0.2  # of the weight of words that name a product
+PAIR, HANZI, LETTERS = 0.45, 0.3, 0.15  # of words side by side, a Hanzi alone, and three letters of a word
+LETTERS_LEAST = 4  # of a word that is taken apart
 
 Features: TypeAlias = dict[str, float]
 """A meaning, a word or two sounds → how much it weighs."""
@@ -53,6 +55,23 @@ def features_of(
             for key, likeness in unit.likely():
                 found[key] = max(found.get(key, 0.0), weight * likeness / len(part))
     return found, MEANING * span.quality * share if means else weight
+
+
+def pieces_of(text: Sequence[Unit], aside: frozenset[int] = frozenset()) -> Features:
+    """What it says letter by letter, whatever it means: words that nobody thought of, and slips, are like others."""
+    found: Features = {}
+    for at, unit in enumerate(text):
+        if at in aside or not unit.key:
+            continue
+        if unit.wide:
+            found[f"hanzi {unit.key}"] = HANZI
+        elif len(unit.raw) >= LETTERS_LEAST:
+            word = f"<{unit.raw}>"
+            found.update((f"letters {word[begin : begin + 3]}", LETTERS) for begin in range(len(word) - 2))
+        other = text[at + 1] if at + 1 < len(text) else None
+        if other and other.key and at + 1 not in aside and other.clause == unit.clause and other.wide == unit.wide:
+            found[f"pair {unit.raw} {other.raw}"] = PAIR
+    return found
 
 
 def is_word(feature: str) -> bool:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from broadcaster.chat.knowledge_names import NAMED
 from broadcaster.chat.knowledge_replies import CURRENCY, money_of, value_of
 from broadcaster.chat.knowledge_units import Unit, units
-from broadcaster.chat.knowledge_words import ATTRIBUTE, POINTER, VALUE, Attribute, Span, Words, field_language
+from broadcaster.chat.knowledge_words import ASPECT, ATTRIBUTE, PART, POINTER, VALUE, Attribute, Span, Words, field_language
 from broadcaster.script.products import Catalog
 
 PRICE, STOCK, ALWAYS = "price", "stock", "about"  # the last may be asked of any product: name and price are an answer
@@ -32,7 +32,8 @@ VAGUE = 0.3  # left of a question whose product is clear: something was asked th
 class Asked:
     """attributes: what is to be told. hinted: by a value alone. vague: nothing known was asked for, and the description
     may say it. missing: asked for, and not in the file. pointed: with a word for it, as "this one". explained, left:
-    weight of the words that are accounted for, and of the others."""
+    weight of the words that are accounted for, and of the others. untold: it is asked of a part that the file does not
+    speak of, as the length of its cord, or whether it may do what the file says nothing about."""
 
     attributes: tuple[Attribute, ...]
     hinted: bool
@@ -41,6 +42,7 @@ class Asked:
     pointed: bool
     explained: float
     left: float
+    untold: bool
 
     @property
     def is_hollow(self) -> bool:
@@ -55,10 +57,22 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class _Product:
-    """has: attributes by name, with the fields that tell them. told: what the values say, and mean → the attribute."""
+    """has: attributes by name, with the fields that tell them. told: what the values say, and mean → the attribute.
+    untold: aspects that no value tells."""
 
     has: Mapping[str, Attribute]
     told: Mapping[str, str]
+    untold: Set[str]
+
+    def lacks(self, span: Span) -> bool:
+        """Whether it speaks of a part that no value speaks of."""
+        parts = [one for one in span.means if one.startswith(PART)]
+        return bool(parts) and not any(one in self.told for one in parts)
+
+    def is_untold(self, span: Span) -> bool:
+        """Whether it asks for aspects alone that are not told."""
+        aspects = set(span.of(ASPECT)) if self.untold else set()
+        return bool(aspects) and aspects <= self.untold
 
 
 class Goods:
@@ -78,7 +92,8 @@ class Goods:
         its = self._products[product]
         wanted: dict[str, None] = {}
         hinted: dict[str, None] = {}
-        missing = False
+        missing = is_untold = False
+        lacks = False
         explained: defaultdict[int, float] = defaultdict(float)  # clause → weight
         left: defaultdict[int, float] = defaultdict(float)
         silent = 0.0
@@ -87,28 +102,31 @@ class Goods:
             is_name = not named.isdisjoint(here)
             asks = [] if is_name else [name for name in span.of(ATTRIBUTE) if name in its.has]
             values = [name for name in span.of(VALUE) if name in its.has] if not named.issuperset(here) else []
-            if not asks and not values and not is_name and not span.is_silent:
-                if span.mass >= TELLING:
+            if its.is_untold(span):
+                asks, values = [name for name in asks if not its.has[name].aspects], []
+                is_untold = missing = missing or not asks
+            elif not asks and not values and not is_name and not span.is_silent:
+                if span.mass >= TELLING or text[span.begin].raw[0].isdigit():
                     values = list(_told(text[span.begin : span.end], span, its.told))
                 missing = missing or (not values and any(True for _ in (*span.of(ATTRIBUTE), *span.of(VALUE))))
             wanted.update(dict.fromkeys(asks))
             hinted.update(dict.fromkeys(name for name in values if name))
             if span.is_silent:
                 silent += span.mass
-            elif asks or values or is_name or not meant.isdisjoint(here):
-                explained[clause] += span.mass
-            else:
-                left[clause] += span.mass
+                continue
+            is_explained = bool(asks or values or is_name or not meant.isdisjoint(here))
+            (explained if is_explained else left)[clause] += span.mass
+            lacks = lacks or (not is_name and its.lacks(span))
         unsaid = sum(weight * (1.0 if explained[clause] else BESIDE) for clause, weight in left.items())
         if missing:
             hinted.pop(PRICE, None)  # "how much" of something else
         attributes = self._chosen(its, list(wanted), list(hinted))
-        vague = not attributes and unsaid >= VAGUE and bool(its.has[ALWAYS].fields)
+        vague = not attributes and unsaid >= VAGUE and bool(its.has[ALWAYS].fields) and not is_untold
         if vague:
             attributes = (its.has[ALWAYS],)
         pointed = any(POINTER in span.means for span in cut)
         whole = sum(explained.values()) + silent
-        return Asked(attributes, bool(hinted) and not wanted, vague, missing, pointed, whole, unsaid)
+        return Asked(attributes, bool(hinted) and not wanted, vague, missing, pointed, whole, unsaid, lacks or is_untold)
 
     def _chosen(self, its: _Product, wanted: list[str], hinted: list[str]) -> tuple[Attribute, ...]:
         """What is told, first what is most to the point: a value that was named beside "available" is the question."""
@@ -132,12 +150,18 @@ class Goods:
                 has[name] = self._words.attributes[name]._replace(fields=tuple(dict.fromkeys(bases)))
         if ALWAYS not in has:
             has[ALWAYS] = self._words.attributes[ALWAYS]._replace(fields=())
-        return _Product(has, self._told_by(fields, has))
+        return _Product(has, self._told_by(fields, has), self._untold_by(fields))
 
     def _holds(self, fields: Mapping[str, str], attribute: Attribute) -> bool:
         if attribute.name == PRICE:
             return bool(money_of(fields, attribute.fields, "en") or money_of(fields, attribute.fields, "zh"))
         return bool(value_of(fields, attribute.fields, "en"))
+
+    def _untold_by(self, fields: Mapping[str, str]) -> frozenset[str]:
+        told = [text for field, text in fields.items() if _is_told(field_language(field)[0])]
+        everything = " ".join([*told, *fields]).casefold()
+        aspects = [one for attribute in self._words.attributes.values() for one in attribute.aspects]
+        return frozenset(name for name, words in aspects if not any(word in everything for word in words))
 
     def _told_by(self, fields: Mapping[str, str], has: Mapping[str, Attribute]) -> dict[str, str]:
         """What the values of the fields say and mean → the attribute, "" for what is no answer."""
@@ -180,3 +204,4 @@ def _keys(part: Sequence[Unit], span: Span) -> Iterator[str]:
     yield ("" if part[0].wide else " ").join(unit.key for unit in part)
     yield from span.of(ATTRIBUTE)
     yield from span.things()
+    yield from (f"{PART}:{one}" for one in span.of(PART))

@@ -7,7 +7,7 @@ question speaks of each: `the green one for the gym` names none, and still means
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from broadcaster.chat.knowledge_names import NAMED, Called, Names, rarity
@@ -25,6 +25,7 @@ OTHER = 0.55
 WORD, HANZI, THING = 1.0, 0.5, 0.8  # what a unit tells at most, and a thing in all at least
 OTHER_WORD = 0.85  # a thing under another name
 SOUND = 0.7  # two Hanzi by their sound
+TRAILING = 0.6  # of what a remark tells behind the question
 SAID, HEAD = 0.35, 0.25  # how much the share of its name, and its last word, count beside what was told
 
 
@@ -55,7 +56,10 @@ class Meaning:
             for feature, weight in features.items():
                 self._by_feature[feature].append((product, weight))
 
-    def find(self, text: Sequence[Unit], cut: Sequence[Span], things: Sequence[Span]) -> list[Meant]:
+    def find(
+        self, text: Sequence[Unit], cut: Sequence[Span], things: Sequence[Span], trailing: Set[int] = frozenset()
+    ) -> list[Meant]:
+        """trailing: clauses behind the question."""
         called = self.names.find(text, cut, things)
         told: defaultdict[str, dict[int, float]] = defaultdict(dict)
         for feature, likeness, places in _asked(text, cut, things):
@@ -64,14 +68,17 @@ class Meaning:
                 by_unit = told[product]
                 for at in places:
                     by_unit[at] = max(by_unit.get(at, 0.0), each * weight)
-        found = [_meant(product, called.get(product), told[product]) for product in {*called, *told}]
+        behind = {at for at, unit in enumerate(text) if unit.clause in trailing}
+        found = [_meant(product, called.get(product), told[product], behind) for product in {*called, *told}]
         kept = [one for one in found if one.told >= LEAST]
         return sorted(kept, key=lambda one: -one.score)[:FOUND_MAX]
 
 
-def _meant(product: str, called: Called | None, told: Mapping[int, float]) -> Meant:
+def _meant(product: str, called: Called | None, told: Mapping[int, float], behind: Set[int]) -> Meant:
     names = called.told if called else {}
-    whole = {at: max(told.get(at, 0.0), names.get(at, 0.0)) for at in {*told, *names}}
+    whole = {
+        at: max(told.get(at, 0.0), names.get(at, 0.0)) * (TRAILING if at in behind else 1.0) for at in {*told, *names}
+    }
     return Meant(
         product,
         called.said if called else 0.0,

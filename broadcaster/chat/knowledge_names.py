@@ -10,7 +10,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from broadcaster.chat.knowledge_units import Unit, units
@@ -54,8 +54,8 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Called:
-    """said: share of the name's weight, 0 to 1. head: how like its last word was said: what kind of thing it is. told:
-    unit of the question → how much of the name's weight it says."""
+    """said: share of the name's weight, 0 to 1. head: how like the last word of any of the product's names was said:
+    what kind of thing it is. told: unit of the question → how much of the name's weight it says."""
 
     said: float
     head: float
@@ -107,13 +107,15 @@ class Names:
                 likeness[number][at] = (like, range(where, where + 1))
         self._others(things, likeness)
         best: dict[str, tuple[float, Called]] = {}
+        heads: defaultdict[str, float] = defaultdict(float)
         for number, found in likeness.items():
             name = self._names[number]
             called = _judged(name, found)
             score = sum(called.told.values()) * math.sqrt(called.said)
+            heads[name.product] = max(heads[name.product], called.head)
             if called.said >= LEAST and score > best.get(name.product, (0.0, called))[0]:
                 best[name.product] = (score, called)
-        return {product: called for product, (_, called) in best.items()}
+        return {product: replace(called, head=heads[product]) for product, (_, called) in best.items()}
 
     def _words(self, text: Sequence[Unit]) -> Iterator[tuple[int, int, float, int]]:
         for where, unit in enumerate(text):

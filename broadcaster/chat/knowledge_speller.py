@@ -56,6 +56,7 @@ class Speller:
             if len(word) >= BEGUN_LETTERS:
                 self._by_begin[word[:BEGUN_LETTERS]].append(word)
             self._by_skeleton[VOWELS.sub("", word)].append(word)
+        self._by_lengths: dict[range, list[str]] = {}
         self._slips: dict[str, tuple[tuple[str, float], ...]] = {}
 
     def units(self, text: str) -> list[Unit]:
@@ -78,7 +79,7 @@ class Speller:
         spelt = pinyin(raw) if beside_hanzi or not (is_slip or raw in english()) else ()
         if len(spelt) > 1 or (spelt and beside_hanzi):
             return [Unit(one, "", sounds=(near(one),), clause=unit.clause) for one in spelt]
-        if parts := self._parts(raw, others):
+        if parts := self._pairs.get(raw) if is_common else self._parts(raw, others):
             return [Unit(part, stem(part), clause=unit.clause) for part in parts]
         stems = tuple((stem(word), like) for word, like in others)
         return [Unit(raw, unit.key, others=stems, slips=others, clause=unit.clause)]
@@ -126,13 +127,17 @@ class Speller:
         return tuple(sorted(found.items(), key=lambda one: -one[1])[:SLIPS_MAX])
 
     def _near_by(self, raw: str, steps: int) -> dict[str, int]:
-        words = [
-            word for length in range(len(raw) - steps, len(raw) + steps + 1) for word in self._by_length.get(length, ())
-        ]
+        lengths = range(len(raw) - steps, len(raw) + steps + 1)
+        words = self._words_of(lengths)
         if not words or not steps:
             return {}
         near_by = process.extract(raw, words, scorer=OSA.distance, score_cutoff=steps, limit=NEAREST)
         return {word: int(distance) for word, distance, _ in near_by}
+
+    def _words_of(self, lengths: range) -> list[str]:
+        if lengths not in self._by_lengths:
+            self._by_lengths[lengths] = [word for length in lengths for word in self._by_length.get(length, ())]
+        return self._by_lengths[lengths]
 
     def _joined(self, found: list[Unit]) -> list[Unit]:
         """`tea pot`, where a teapot is known."""

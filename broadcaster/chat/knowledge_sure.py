@@ -20,9 +20,11 @@ class ProductEvidence(NamedTuple):
     same where nothing is asked for that is in the file. said: share of the name that was said. told: how much that
     tells. head: how like its last word was said. ahead: of the next product, −1 to 1. asked: an attribute that the file
     has; hinted: one of its values; vague: something that its description may say. missing: an attribute that it has
-    not. in_talk: no name was said, it is the product of the conversation. pointed: with a word for it. topical: how
-    sure the best entry of the FAQ is; elsewhere: the same where nothing known is asked of the product. asking: it is
-    a question by its form; remark: it is none, and nothing is asked for by its name.
+    not. somebody: who or why is asked. in_talk: no name was said, it is the product of the
+    conversation. pointed: with a word for it. topical: how sure the best entry of the FAQ is; elsewhere: the same where
+    nothing known is asked of the product. goods, talk: how likely that something is asked of goods, and nothing, by all
+    words; talked: how like it is to talk. asking: it is a question by its form; remark: it is none, and nothing is asked
+    for by its name.
     """
 
     explained: float
@@ -36,18 +38,23 @@ class ProductEvidence(NamedTuple):
     hinted: float
     vague: float
     missing: float
+    somebody: float
     in_talk: float
     pointed: float
     topical: float
     elsewhere: float
+    goods: float
+    talked: float
+    talk: float
     asking: float
     remark: float
 
 
 class TopicEvidence(NamedTuple):
     """alike: to a way to ask it. whole: share of that one that was said. known: share of the question that the entry
-    speaks of. told: how much that is. left: how much it does not speak of. ahead: of the next entry, −1 to 1. nobodys:
-    how like it is what no entry answers. beside: how sure the best product is; known_beside: the same where something
+    speaks of. told: how much that is. left: how much it does not speak of. ahead: of the next entry, −1 to 1. lean: how
+    likely it asks that, by all words; goods, talk: something of goods, and nothing. nobodys: how like it is what no entry
+    answers; behind: so much more than this. beside: how sure the best product is; known_beside: the same where something
     known is asked of it. asking: it is a question by its form.
     """
 
@@ -57,44 +64,56 @@ class TopicEvidence(NamedTuple):
     told: float
     left: float
     ahead: float
+    lean: float
     nobodys: float
+    behind: float
+    goods: float
+    talk: float
     beside: float
     known_beside: float
     asking: float
 
 
-PRODUCT_BIAS = -8.75
+PRODUCT_BIAS = -7.57
 PRODUCT_WEIGHTS = ProductEvidence(
-    explained=1.94,
-    left=-0.52,
-    idle=-0.99,
-    said=2.29,
-    told=2.84,
-    head=1.51,
-    ahead=3.52,
-    asked=1.58,
-    hinted=2.26,
-    vague=0.47,
-    missing=0.59,
-    in_talk=4.30,
-    pointed=0.70,
-    topical=-2.15,
-    elsewhere=-2.46,
-    asking=1.75,
-    remark=-1.89,
+    explained=2.02,
+    left=-0.05,
+    idle=-1.52,
+    said=0.75,
+    told=2.71,
+    head=1.29,
+    ahead=3.60,
+    asked=1.27,
+    hinted=1.68,
+    vague=0.21,
+    missing=-0.31,
+    somebody=-2.37,
+    in_talk=3.86,
+    pointed=1.03,
+    topical=-1.49,
+    elsewhere=-2.44,
+    goods=0.64,
+    talked=-0.18,
+    talk=-1.68,
+    asking=0.99,
+    remark=-1.68,
 )
-TOPIC_BIAS = -11.67
+TOPIC_BIAS = -11.13
 TOPIC_WEIGHTS = TopicEvidence(
-    alike=3.42,
-    whole=4.11,
-    known=3.60,
-    told=3.92,
-    left=-0.47,
-    ahead=3.69,
-    nobodys=-1.53,
-    beside=-0.90,
-    known_beside=-2.75,
-    asking=1.16,
+    alike=1.06,
+    whole=0.74,
+    known=2.22,
+    told=3.70,
+    left=-1.46,
+    ahead=2.19,
+    lean=4.58,
+    nobodys=-0.19,
+    behind=0.09,
+    goods=-1.46,
+    talk=-1.02,
+    beside=-3.17,
+    known_beside=-2.10,
+    asking=2.75,
 )
 
 

@@ -11,7 +11,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,24 +25,28 @@ from broadcaster.chat.knowledge_features import (
     features_of,
     is_word,
     joined,
-    length_of,
+    pieces_of,
 )
-from broadcaster.chat.knowledge_units import Unit
+from broadcaster.chat.knowledge_leaning import Leaning, Leanings
+from broadcaster.chat.knowledge_units import Unit, units
+from broadcaster.chat.knowledge_ways import Way, Ways, nearest_of
 from broadcaster.chat.knowledge_words import Span, Words
 
 ASKED = Path(__file__).parent / "data" / "asked.yaml"
 ANSWER = 0.6  # what only the answer says, beside what the question says
 ANSWER_COUNT = 0.3  # and of how much it makes a feature common
 COMMON, GENERIC = 0.4, 0.5  # what all entries speak of, and what says little in any shop, beside what one alone does
-ALIKE, KNOWN = 0.6, 0.4  # likeness to the nearest way to ask, and share of the question that the entry knows
+ALIKE, KNOWN, LEAN = 0.6, 0.4, 1.0  # likeness to the nearest way to ask, share that the entry knows, and its leaning
 COMMONLY, COMMONLY_TOLD = 0.95, 0.7  # ways that every shop is asked, beside the file's own, and their words
 SAME, SAME_WAYS = 0.6, 0.3  # an entry asks what every shop is asked: so alike is one of its ways, so many of them
 SAME_SHARE = 0.95  # of the likeness of the likest entry
 FOREIGN = 0.9  # of an entry that is told in another language alone: the same may be there in the viewer's own
 NOBODY = "-"  # begins the owner of ways to ask what no entry answers
+GOODS, TALK = f"{NOBODY}goods-", f"{NOBODY}talk-"  # and of those what is asked of a product, and what asks nothing
 LIGHTEST = 0.01  # weight of a feature that is kept
 BESIDE, SPOKEN_LEAST = 0.25, 0.2  # of the weight of a clause in which no more than that is known
 BY_CLAUSE = 0.12  # power of a clause's share of the question: how much its likeness alone is worth
+TRAILING = 0.7  # and that of a remark behind the question
 NOT_LIKE = (0.0, 0.0)
 JUDGED_MAX, FOUND_MAX = 8, 4  # entries of one question
 
@@ -50,31 +54,31 @@ JUDGED_MAX, FOUND_MAX = 8, 4  # entries of one question
 @dataclass(frozen=True, slots=True)
 class Topic:
     """alike: cosine with the nearest way to ask it, 0 to 1. whole: share of that one's words that were said. known:
-    share of the question that the entry speaks of. told: how much that is. nobodys: how like it is what no entry
-    answers. is_own: it is told in the viewer's language."""
+    share of the question that the entry speaks of. told: how much that is. lean: how likely it is that kind of question,
+    by all of its words. is_own: it is told in the viewer's language."""
 
     id: str
     alike: float
     whole: float
     known: float
     told: float
-    nobodys: float
+    lean: float
     is_own: bool
 
     @property
     def score(self) -> float:
-        return ALIKE * self.alike + KNOWN * self.known
+        return ALIKE * self.alike + KNOWN * self.known + LEAN * self.lean
 
 
-class _Way(NamedTuple):
-    """A way to ask. owner: id of an entry; of what no entry answers: NOBODY and its name. length, weight: of its
-    features. worth: 1, less where it is not the entry's own."""
+class Heard(NamedTuple):
+    """topics: the likeliest first. nobodys, talked: how like the question is to what no entry answers, and to what asks
+    nothing. goods, talk: how likely it asks something of a product, and nothing."""
 
-    owner: str
-    features: Features
-    length: float
-    weight: float
-    worth: float
+    topics: list[Topic]
+    nobodys: float
+    talked: float
+    goods: float
+    talk: float
 
 
 class _Part(NamedTuple):
@@ -85,91 +89,113 @@ class _Part(NamedTuple):
     words: tuple[str, ...]
 
 
+class _Read(NamedTuple):
+    """A way to ask: bag, what it says; pieces, letter by letter."""
+
+    bag: Features
+    pieces: Features
+
+
 class Topics:
     def __init__(self, entries: Sequence[Entry], words: Words) -> None:
-        own = [(entry.id, bag_of(text, words)) for entry in entries for text in entry.questions]
-        common = {
-            name: [bag_of(text, words) for text in texts] for name, texts in common_questions().items() if entries
-        }
+        own = [(entry.id, _read(text, words)) for entry in entries for text in entry.questions]
+        common = _common_read(words) if entries else {}
         self._told: dict[str, dict[str, float]] = defaultdict(dict)  # id → feature → 1, or less
         for entry in entries:
             for text in entry.paragraphs:
                 self._told[entry.id].update(dict.fromkeys(bag_of(text, words), ANSWER))
-        for identity, bag in own:
-            self._told[identity].update(dict.fromkeys(bag, 1.0))
-        others = {f"{NOBODY}{name}": dict.fromkeys(joined(bags), COMMONLY_TOLD) for name, bags in common.items()}
+        for identity, read in own:
+            self._told[identity].update(dict.fromkeys(read.bag, 1.0))
+        speaking = {name: joined(read.bag for read in asked) for name, asked in common.items()}
+        others = {f"{NOBODY}{name}": dict.fromkeys(features, COMMONLY_TOLD) for name, features in speaking.items()}
         self._rare = _rarity({**self._told, **others}, words.generic)
-        self._ways: list[_Way] = []
-        self._by_feature: dict[str, list[tuple[int, float]]] = defaultdict(list)
-        for name, bags in common.items():
-            for bag in bags:
-                self._add(f"{NOBODY}{name}", bag, 1.0, SILENT_WORD + LIGHTEST)
-        owners = self._owners(own, common)
-        ways, self._ways = self._ways, []
-        self._by_feature.clear()
-        for identity, bag in own:
-            self._add(identity, bag, 1.0, LIGHTEST)
-        for way in ways:
-            name = way.owner.removeprefix(NOBODY)
-            for owner in owners[name] or (way.owner,):
-                self._take(way._replace(owner=owner, worth=COMMONLY if owners[name] else 1.0))
-        for name, asked in owners.items():
-            for owner in asked:
-                for feature in joined(common[name]):
+        asked = {
+            name: [self._weighed(read.bag, SILENT_WORD + LIGHTEST) for read in reads] for name, reads in common.items()
+        }
+        likeness = Ways(Way(f"{NOBODY}{name}", bag, 1.0) for name, bags in asked.items() for bag in bags)
+        owners = self._owners(own, likeness, common)
+        ways = [Way(identity, self._weighed(read.bag, LIGHTEST), 1.0) for identity, read in own]
+        for name, bags in asked.items():
+            worth = COMMONLY if owners[name] else 1.0
+            ways += [Way(owner, bag, worth) for owner in owners[name] or (f"{NOBODY}{name}",) for bag in bags]
+        self._ways = Ways(ways)
+        self._nobodys = {way.owner for way in ways if way.owner.startswith(NOBODY)}
+        self._kinds: dict[str, list[str]] = defaultdict(list)  # id of an entry → kinds that it answers
+        for name, owning in owners.items():
+            for owner in owning:
+                self._kinds[owner].append(f"{NOBODY}{name}")
+                for feature in speaking[name]:
                     self._told[owner].setdefault(feature, COMMONLY_TOLD)
+        kinds = [(f"{NOBODY}{name}", {**read.bag, **read.pieces}) for name, reads in common.items() for read in reads]
+        for identity, read in own:
+            kinds += [(kind, {**read.bag, **read.pieces}) for kind in self._kinds.setdefault(identity, [identity])]
+        self._leaning = Leaning(kinds)
+        answered = {kind for held in self._kinds.values() for kind in held}
+        self._goods = [kind for kind in self._leaning.kinds if kind.startswith(GOODS) and kind not in answered]
+        self._talk = [kind for kind in self._leaning.kinds if kind.startswith(TALK) and kind not in answered]
 
-    def _add(self, owner: str, bag: Features, worth: float, lightest: float) -> None:
-        weighed = {one: weight * self._rare.get(one, 1.0) for one, weight in bag.items() if weight > lightest}
-        self._take(_Way(owner, weighed, length_of(weighed) or 1.0, sum(weighed.values()) or 1.0, worth))
-
-    def _take(self, way: _Way) -> None:
-        self._ways.append(way)
-        for feature, weight in way.features.items():
-            self._by_feature[feature].append((len(self._ways) - 1, weight))
+    def _weighed(self, bag: Features, lightest: float) -> Features:
+        return {one: weight * self._rare.get(one, 1.0) for one, weight in bag.items() if weight > lightest}
 
     def _owners(
-        self, own: Sequence[tuple[str, Features]], common: Mapping[str, Sequence[Features]]
+        self, own: Sequence[tuple[str, _Read]], likeness: Ways, common: Mapping[str, Sequence[_Read]]
     ) -> dict[str, set[str]]:
         """For each thing that everybody asks, the entries that ask the same, as enough of their own ways show."""
         alike: dict[str, dict[str, list[float]]] = {name: defaultdict(list) for name in common}
-        for identity, bag in own:
-            likeness, owner = max(((one[0], owner) for owner, one in self._likeness(bag).items()), default=(0.0, ""))
-            if likeness >= SAME:
-                alike[owner.removeprefix(NOBODY)][identity].append(likeness)
+        for identity, read in own:
+            nearest = likeness.nearest(self._weighed(read.bag, 0.0))
+            like, owner = max(((one[0], owner) for owner, one in nearest.items()), default=(0.0, ""))
+            if like >= SAME:
+                alike[owner.removeprefix(NOBODY)][identity].append(like)
         ways = Counter(identity for identity, _ in own)
         found: dict[str, set[str]] = {}
         for name, owners in alike.items():
             asking = {one: max(like) for one, like in owners.items() if len(like) >= SAME_WAYS * ways[one]}
             most = max(asking.values(), default=0.0)
-            found[name] = {one for one, likeness in asking.items() if likeness >= SAME_SHARE * most}
+            found[name] = {one for one, likely in asking.items() if likely >= SAME_SHARE * most}
         return found
 
     def find(
-        self, text: Sequence[Unit], spans: Sequence[Span], aside: frozenset[int], told_in: Set[str]
-    ) -> list[Topic]:
+        self,
+        text: Sequence[Unit],
+        spans: Sequence[Span],
+        aside: frozenset[int],
+        told_in: Set[str],
+        trailing: Set[int] = frozenset(),
+    ) -> Heard:
         """aside: units that name a product, and say little of a topic. told_in: ids of entries in the viewer's
-        language."""
+        language. trailing: clauses behind the question."""
         clauses: dict[int, list[tuple[Features, float]]] = defaultdict(list)
         for span in spans:
             clauses[text[span.begin].clause].append(features_of(text, span, aside, self._rare))
         asked = [[self._part(*part) for part in parts] for parts in clauses.values()]
         weights = [sum(part.weight for part in parts) for parts in asked]
         bags = [joined(features for features, _ in parts) for parts in clauses.values()]
-        alike = self._likeness(joined(bags))
-        nobodys = max((likeness for owner, (likeness, _) in alike.items() if owner.startswith(NOBODY)), default=0.0)
-        for weight, bag in zip(weights, bags, strict=True) if len(bags) > 1 else ():
-            worth = (weight / sum(weights)) ** BY_CLAUSE if weight else 0.0
-            for owner, (cosine, said) in self._likeness(bag).items():
+        pieces = {clause: _pieces_of_clause(text, clause, aside) for clause in clauses}
+        whole = joined(bags)
+        alike = self._ways.nearest(self._weighed(whole, 0.0))
+        lean = dict(self._leaning.of({**whole, **joined(pieces.values())}))
+        nobodys = nearest_of(alike, [owner for owner in alike if owner in self._nobodys])
+        talked = nearest_of(alike, [owner for owner in alike if owner.startswith(TALK)])
+        talk = sum(lean.get(kind, 0.0) for kind in self._talk)
+        for clause, weight, bag in zip(clauses, weights, bags, strict=True) if len(bags) > 1 else ():
+            worth = (weight / sum(weights)) ** BY_CLAUSE * (TRAILING if clause in trailing else 1.0) if weight else 0.0
+            for owner, (cosine, said) in self._ways.nearest(self._weighed(bag, 0.0)).items():
                 alike[owner] = max((worth * cosine, worth * said), alike.get(owner, NOT_LIKE))
+            for kind, chance in self._leaning.of({**bag, **pieces[clause]}).items():
+                lean[kind] = max(lean[kind], worth * chance)
+        goods = sum(lean.get(kind, 0.0) for kind in self._goods)
         for owner in alike.keys() - told_in:
             cosine, share = alike[owner]
             alike[owner] = FOREIGN * cosine, FOREIGN * share
-        nearest = sorted((owner for owner in alike if owner in self._told), key=alike.__getitem__, reverse=True)
+        leans = {owner: min(1.0, sum(lean.get(kind, 0.0) for kind in kinds)) for owner, kinds in self._kinds.items()}
+        nearest = sorted(self._told, key=lambda owner: (leans[owner], alike.get(owner, NOT_LIKE)), reverse=True)
         found = [
-            self._judged(owner, *alike[owner], asked, nobodys, is_own=owner in told_in)
+            self._judged(owner, *alike.get(owner, NOT_LIKE), asked, leans[owner], is_own=owner in told_in)
             for owner in nearest[:JUDGED_MAX]
         ]
-        return sorted(found, key=lambda topic: -topic.score)[:FOUND_MAX]
+        found.sort(key=lambda topic: -topic.score)
+        return Heard(found[:FOUND_MAX], nobodys, talked, min(1.0, goods), min(1.0, talk))
 
     def _part(self, features: Features, mass: float) -> _Part:
         """A part of the question is known as far as its meanings are, or when its words are."""
@@ -177,29 +203,13 @@ class Topics:
         means = tuple(feature for feature in features if ":" in feature and feature in self._rare)
         return _Part(weight, means, () if means else tuple(filter(is_word, features)))
 
-    def _likeness(self, bag: Features) -> dict[str, tuple[float, float]]:
-        """Owner → (cosine with their nearest way to ask, share of that one's words)."""
-        weighed = {feature: weight * self._rare.get(feature, 1.0) for feature, weight in bag.items()}
-        length = length_of(weighed)
-        products: dict[int, float] = defaultdict(float)
-        for feature, weight in weighed.items():
-            for number, other in self._by_feature.get(feature, ()):
-                products[number] += weight * other
-        nearest: dict[str, tuple[float, _Way]] = {}
-        for number, product in products.items():
-            way = self._ways[number]
-            cosine = way.worth * product / (length * way.length)
-            if way.owner not in nearest or cosine > nearest[way.owner][0]:
-                nearest[way.owner] = cosine, way
-        return {owner: (cosine, _share(weighed, way)) for owner, (cosine, way) in nearest.items()}
-
     def _judged(
         self,
         identity: str,
         alike: float,
         share: float,
         clauses: Iterable[Sequence[_Part]],
-        nobodys: float,
+        lean: float,
         *,
         is_own: bool,
     ) -> Topic:
@@ -216,12 +226,23 @@ class Topics:
                     spoken += weight * max((known.get(feature, 0.0) for feature in words), default=0.0)
             told += spoken
             whole += everything if spoken >= SPOKEN_LEAST else spoken + BESIDE * (everything - spoken)
-        return Topic(identity, min(1.0, alike), min(1.0, share), told / whole if whole else 0.0, told, nobodys, is_own)
+        return Topic(identity, min(1.0, alike), min(1.0, share), told / whole if whole else 0.0, told, lean, is_own)
 
 
-def _share(weighed: Features, way: _Way) -> float:
-    shared = sum(min(weight, weighed[feature]) for feature, weight in way.features.items() if feature in weighed)
-    return way.worth * shared / way.weight
+def _pieces_of_clause(text: Sequence[Unit], clause: int, aside: frozenset[int]) -> Features:
+    places = [at for at, unit in enumerate(text) if unit.clause == clause]
+    own = frozenset(number for number, at in enumerate(places) if at in aside)
+    return pieces_of([text[at] for at in places], own)
+
+
+def _read(text: str, words: Words) -> _Read:
+    return _Read(bag_of(text, words), pieces_of(units(text)))
+
+
+@lru_cache(4)
+def _common_read(words: Words) -> Mapping[str, Sequence[_Read]]:
+    """Ways that every shop is asked; they do not change, and take a while."""
+    return {name: [_read(text, words) for text in texts] for name, texts in common_questions().items()}
 
 
 def _rarity(told: Mapping[str, Mapping[str, float]], generic: frozenset[str]) -> dict[str, float]:

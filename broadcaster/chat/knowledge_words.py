@@ -2,7 +2,7 @@
 
 In: data/words.yaml and data/goods.yaml, names of further attributes, units of a text. Out: spans of these units with
 what each of them may mean: an attribute (`attribute:price`), the value of one (`value:colour`), a topic
-(`topic:refund`), a kind of goods (`goods:12`) or what they look like (`looks:5`), a pointer, a person, talk of
+(`topic:refund`), a kind of goods (`goods:12`), what they look like (`looks:5`), a part of them, a pointer, a person, talk of
 something else (`elsewhere`), or nothing (`filler`).
 """
 
@@ -20,8 +20,9 @@ from broadcaster.chat.knowledge_units import Unit, units
 from broadcaster.guard.tables import chinese, english
 
 DATA = Path(__file__).parent / "data"
+ASPECT = "aspect"
 FILLER, POINTER, PERSON, ELSEWHERE = "filler", "pointer", "person", "elsewhere"
-ATTRIBUTE, VALUE, TOPIC, GOODS, LOOKS = "attribute", "value", "topic", "goods", "looks"
+ATTRIBUTE, VALUE, TOPIC, GOODS, LOOKS, PART = "attribute", "value", "topic", "goods", "looks", "part"
 
 WORD_MAX = 4  # Hanzi in a word of the common dictionary
 PLAIN_WORTH = 0.65  # of a word that means nothing here, beside one that does
@@ -69,12 +70,14 @@ class Understood(NamedTuple):
 
 class Attribute(NamedTuple):
     """fields: their names in a products file, without language. before: attributes that are not meant when it is asked
-    for. units: what its numbers count."""
+    for. units: what its numbers count. aspects: of it, that are told or not by themselves, with the words that tell
+    them."""
 
     name: str
     fields: tuple[str, ...]
     before: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
+    aspects: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 class Words:
@@ -91,7 +94,10 @@ class Words:
             self._add(kind, _listed(table[key]))
         for name, held in table["attributes"].items():
             fields, before, counted = (tuple(held.get(key, ())) for key in ("fields", "before", "units"))
-            self.attributes[name] = Attribute(name, fields, before, counted)
+            aspects = tuple((one, tuple(_listed(of["told"]))) for one, of in held.get("aspects", {}).items())
+            self.attributes[name] = Attribute(name, fields, before, counted, aspects)
+            for one, of in held.get("aspects", {}).items():
+                self._add(f"{ASPECT}:{one}", _listed(of["asks"]))
             self._add(f"{ATTRIBUTE}:{name}", _listed(held["asks"]))
             self._add(f"{VALUE}:{name}", _listed(held.get("values", {})))
         for name, asks in (more or {}).items():
@@ -102,6 +108,8 @@ class Words:
         for kind in (GOODS, LOOKS):
             for number, held in enumerate(things[kind]):
                 self._add(f"{kind}:{number}", _listed(held))
+        for number, held in enumerate(things["parts"]):
+            self._add(f"{PART}:{number}", _listed(held))
         self.generic = frozenset(f"{kind}:{name}" for name in table["generic"] for kind in (TOPIC, ATTRIBUTE))
         self.short = dict(one.strip().split(" ", 1) for one in table["short"].split(","))
         self._inherit()
@@ -166,7 +174,7 @@ class Words:
 
 
 def _things(text: Sequence[Unit], cut: Sequence[Span], met: Sequence[Sequence[Met]]) -> Iterator[Span]:
-    """A Hanzi alone only where it ends what the cut knows, as 杯 does 马克杯; a word alone where the cut knows that it says
+    """A Hanzi alone only where it ends what the cut knows, as 杯 does 马克杯; a word alone where it is known to say
     something."""
     said = [span for span in cut if span.means and not span.is_silent and span.means != {ELSEWHERE}]
     alone = {at for span in said for at in range(span.begin, span.end) if not text[at].wide or at + 1 == span.end}
@@ -179,7 +187,7 @@ def _things(text: Sequence[Unit], cut: Sequence[Span], met: Sequence[Sequence[Me
 @lru_cache(4096)
 def _said(means: frozenset[str]) -> tuple[frozenset[str], bool]:
     """Without what asks nothing, where something else is meant; whether nothing is asked."""
-    said = means - SILENT.keys()
+    said = means.difference(SILENT)
     return (said, False) if said else (means, True)
 
 

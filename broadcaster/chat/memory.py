@@ -60,11 +60,9 @@ class Memory:
     def room(self) -> tuple[Turn, ...]:
         return tuple(self._fresh(self._room, AGE_S))
 
-    def product(self, viewer: str, shown: str = "") -> str:
-        """What "it" is for this viewer: what they spoke of last, else what is shown, else what the room spoke of; ""
-        when that is long ago.
-        """
-        return self._spoken_of(self._viewers.get(viewer, ())) or shown or self._spoken_of(self._room)
+    def product(self, viewer: str) -> str:
+        """What "it" is for this viewer: what they spoke of last, else the room; "" when that is long ago."""
+        return self._spoken_of(self._viewers.get(viewer, ())) or self._spoken_of(self._room)
 
     def __len__(self) -> int:
         return len(self._viewers)

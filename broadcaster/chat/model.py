@@ -32,7 +32,7 @@ class Reason(StrEnum):
     CODE = "code"
     NOISE = "noise"  #: nothing in it that can be said
     LONG = "long"
-    UNWANTED = "unwanted"  #: something without words, for which nobody is thanked here
+    UNWANTED = "unwanted"  #: something without words, for which nobody is thanked, here or any more
     UNANSWERED = "unanswered"  #: nobody knew an answer, or none that may be said
     REFUSED = "refused"  #: its message is wrong
     GONE = "gone"  #: it was deleted from the stream before it was read

@@ -231,6 +231,7 @@ class OnAir:
 
     async def _catch_up(self, one: _Open, ids: Iterable[str]) -> None:
         waiting = await self._lectern.waiting()
+        one.accepted |= waiting.intersection(ids)  # where one of them is there twice, the other is the duplicate
         await self._find(one, {identity for identity in ids if identity not in waiting})
 
     async def _find(self, one: _Open, gone: Iterable[str]) -> None:

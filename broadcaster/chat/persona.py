@@ -21,7 +21,7 @@ def persona(path: Path | None) -> Callable[[], str]:
     """What it says now. path: None = our own."""
     if path is None:
         return lambda: DEFAULT
-    return Kept(path, load, DEFAULT, "persona.unusable").current
+    return Kept(path, load, DEFAULT).current
 
 
 def load(path: Path) -> str:

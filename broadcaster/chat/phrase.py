@@ -108,11 +108,6 @@ def owner(identity: str) -> str:
     return identity.rpartition(":")[0]
 
 
-def is_heard(identity: str) -> bool:
-    """Whether viewers hear it: not what only ends a turn."""
-    return identity.rpartition(":")[2] != CLOSED
-
-
 def is_question(text: str) -> bool:
     """Whether it is written as one."""
     return text.endswith(("?", "？"))

@@ -126,6 +126,12 @@ class Pool:
         self._end(question.comments[0], Reason.UNANSWERED)
         self._ended += [Ended(comment, Reason.MERGED) for comment in question.comments[1:]]  # counted before
 
+    def unthanked(self, moments: Iterable[Comment]) -> None:
+        """Nobody is thanked for these, which were taken."""
+        for comment in moments:
+            self.counts["taken"] -= 1
+            self._end(comment, Reason.UNWANTED)
+
     def remember(self, comment: Comment, now_s: float) -> None:
         """Its answer is on its way already; nobody who asks the same gets another one for a while."""
         self._ids.put(hash(comment.id), True, now_s)

@@ -22,7 +22,7 @@ from broadcaster.chat.model import Comment, Kind, Question, Reason
 from broadcaster.chat.pool import Pool
 from broadcaster.chat.stream import SETTLED_AT_ONCE, ChatStream, Entry
 from broadcaster.chat.tally import Tally
-from broadcaster.queue import BLOCK_MS, Fenced, WrongKind, is_cancelled
+from broadcaster.queue import BLOCK_MS, Fenced, WrongKind
 from pipeline.clock import NS, Clock
 from pipeline.errors import MessageError, RedisDown
 
@@ -94,6 +94,11 @@ class ChatReader:
         self._pool.unanswered(question)
         self._collect()
 
+    def unthanked(self, moments: Iterable[Comment]) -> None:
+        """Nobody is thanked for them any more."""
+        self._pool.unthanked(moments)
+        self._collect()
+
     def facts(self) -> dict[str, Any]:
         """For the status."""
         return {
@@ -118,13 +123,13 @@ class ChatReader:
 
     async def _read_for_ever(self) -> None:
         """After any error what is ours is read again: an answer may have been lost."""
-        while not is_cancelled():
+        while True:
             try:
                 self._after = await self._stream.open()
                 while not await self._read_left_behind():
                     await asyncio.sleep(NOBODY_S)
                 self._found()
-                while not is_cancelled():
+                while True:
                     await self._read_new()
             except Fenced as error:
                 self._lost(error)
@@ -141,9 +146,9 @@ class ChatReader:
 
     async def _read_left_behind(self) -> bool:
         """What an earlier process, or we, read and did not settle; false while nobody holds the room."""
-        self._refresh()
+        await self._refresh()
         last = "0"
-        while not is_cancelled():
+        while True:
             batch = await self._stream.read(last)
             self.trimmed += batch.trimmed
             if not batch.ours:
@@ -153,11 +158,10 @@ class ChatReader:
             self._take(batch.entries)
             last = batch.entries[-1].stream_id
             await asyncio.sleep(0)
-        return True
 
     async def _read_new(self) -> None:
         """Take what is new, or wait for it."""
-        self._refresh()
+        await self._refresh()
         if len(self._settling) >= CROWDED:
             await asyncio.sleep(NOBODY_S)
             return
@@ -175,7 +179,7 @@ class ChatReader:
             await asyncio.sleep(NOBODY_S)
 
     async def _settle_for_ever(self) -> None:
-        while not is_cancelled():
+        while True:
             await self._some.wait()
             batch = list(islice(self._settling, SETTLED_AT_ONCE))
             try:
@@ -231,12 +235,12 @@ class ChatReader:
 
     # ── telling ──────────────────────────────────────────────────────────────────────────────────
 
-    def _refresh(self) -> None:
+    async def _refresh(self) -> None:
         """Look at the lists and tell what was dropped, now and then."""
         now_ns = self._clock.now_ns()
         if self._lists is not None and now_ns >= self._looked_ns + LISTS_EVERY_S * NS:
             self._looked_ns = now_ns
-            self._lists.refresh()
+            await asyncio.to_thread(self._lists.refresh)  # one that was edited takes seconds
         self._tally.tell(now_ns, self._pool.waiting)
 
     def _lost(self, error: RedisDown) -> None:

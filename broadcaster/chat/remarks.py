@@ -59,7 +59,7 @@ class RemarkFiles:
     """Files that are edited while they are in use. paths: none = our own."""
 
     def __init__(self, paths: Sequence[Path] = ()) -> None:
-        self._files = [Kept(path, load, Remarks(), "remarks.unusable") for path in paths or OWN]
+        self._files = [Kept(path, load, Remarks()) for path in paths or OWN]
         self._merged: tuple[list[Remarks], Remarks] = ([], Remarks())
 
     def current(self) -> Remarks:

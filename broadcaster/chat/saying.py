@@ -22,13 +22,12 @@ from broadcaster.chat.phrase import Part, Turn, turn_of
 from broadcaster.chat.readahead import ReadAhead
 from broadcaster.chat.record import Answered, Record
 from broadcaster.queue import Fenced
-from pipeline.clock import Clock
+from pipeline.clock import NS, Clock
 from pipeline.errors import RedisDown
 
 NEXT_SENTENCE_S = 6.0  # of an answer that is being said; its turn is over by then
 RETRY_S = 0.5
 RETRY_FOR_S = 10.0  # the next sentence, while Redis is away
-TOO_LATE = 2.0  # × stale_s: nobody remembers the question
 
 
 class Settler(Protocol):
@@ -95,7 +94,8 @@ class Saying:
         """All of it in one step where its end is known, else sentence by sentence."""
         first = said[0]
         age_s = self._clock.wall_s() - first.question.asked_s
-        turn = Turn(turn_of(first.known.comments[0]), max(phrase.TTL_MIN_S, self._manner.stale_s - age_s))
+        stale_s = self._manner.stale_s
+        turn = Turn(turn_of(first.known.comments[0]), max(phrase.TTL_MIN_S, min(stale_s, stale_s - age_s)))
         known = Record(turn.identity, [one.known for one in said], pushed_s=self._clock.wall_s())
         if first.is_whole:
             record.note(first.known, first.answer)
@@ -146,7 +146,11 @@ class Saying:
         comments = [comment for one in said for comment in one.question.comments]
         self._on_air.add(known, comments)
         entries = [comment.stream_id for comment in comments]
-        turn = await self._pushed(known, messages, entries, TOO_LATE * self._manner.stale_s)
+        try:
+            turn = await self._pushed(known, messages, entries, self._manner.stale_s)
+        except Exception:
+            self._on_air.withdraw(known.turn)
+            raise
         if turn == known.turn:
             for one in said:
                 self.counts[one.answer.source] += 1
@@ -188,7 +192,7 @@ class Saying:
         self, known: Record, messages: list[phrase.Fields], entries: Iterable[str], within_s: float
     ) -> str | None:
         """The turn that answers them; None when nobody could be told in time. Fenced."""
-        until_s = self._clock.wall_s() + within_s
+        until_ns = self._clock.now_ns() + int(within_s * NS)
         while True:
             try:
                 turn = await self._lectern.push(known.turn, known.encoded(), messages, list(entries))
@@ -196,6 +200,6 @@ class Saying:
                 raise
             except RedisDown:
                 turn = None
-            if turn is not None or self.draining or self._clock.wall_s() >= until_s:
+            if turn is not None or self.draining or self._clock.now_ns() >= until_ns:
                 return turn
             await asyncio.sleep(RETRY_S)

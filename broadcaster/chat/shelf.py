@@ -57,7 +57,7 @@ class Shelf:
         self._paths = tuple(path for path in (products, *faq, rules) if path)
         self._products = Products(products) if products else None
         self._faq = FaqFiles(faq)
-        self._rules = Kept(rules, Rules.load, Rules(), "rules.unusable") if rules else None
+        self._rules = Kept(rules, Rules.load, Rules()) if rules else None
         self._changed = changed
         self._replies = Replies(choose, currency)
         self._choose = choose

@@ -29,7 +29,7 @@ class Moments(Protocol):
 
     def take_moments(self, kind: Kind) -> tuple[Comment, ...]: ...
 
-    def settle(self, comments: Iterable[Comment]) -> None: ...
+    def unthanked(self, moments: Iterable[Comment]) -> None: ...
 
 
 class Talk:
@@ -58,7 +58,7 @@ class Talk:
             for kind in OCCASIONS:
                 self._proactive.met(self._moments.take_moments(kind))
             said = self._proactive.next(self._is_asked() or not self._on_air.has_room)
-            self._moments.settle(self._proactive.missed())
+            self._moments.unthanked(self._proactive.missed())
             if said is not None:
                 await self._say(said)
 
@@ -79,4 +79,4 @@ class Talk:
             self.said += 1
         else:
             self._on_air.withdraw(record.turn)
-            self._moments.settle(said.thanked)
+            self._moments.unthanked(said.thanked)

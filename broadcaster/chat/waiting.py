@@ -42,7 +42,7 @@ class Waiting:
         asked_s = min(comment.sent_s, now_s)
         group = self._likes.find(words) if words else None
         if group is not None and group.until_s:
-            if now_s < group.until_s:
+            if self._is_known(group, now_s):
                 self._end(comment, Reason.MERGED)
                 return
             self._likes.remove(group)
@@ -79,7 +79,7 @@ class Waiting:
         self._swept_s = now_s
         for group in [group for _, _, group in self._order if now_s - group.asked_s > self._stale_s]:
             self._drop(group, Reason.STALE)
-        while self._answered and self._answered[0].until_s <= now_s:
+        while self._answered and not self._is_known(self._answered[0], now_s):
             self._likes.remove(self._answered.popleft())
 
     def clear(self) -> None:
@@ -107,6 +107,10 @@ class Waiting:
         del self._order[bisect_left(self._order, group.key)]
         self.comments -= len(group.comments)
         self.bytes -= group.bytes
+
+    def _is_known(self, group: Group, now_s: float) -> bool:
+        """Whether it was answered lately. Of a clock that was set back nobody knows when that was."""
+        return 0 < group.until_s - now_s <= self._again_s
 
     def _know(self, group: Group, now_s: float) -> None:
         group.until_s = now_s + self._again_s

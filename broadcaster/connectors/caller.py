@@ -65,7 +65,8 @@ class Caller:
             self._dialled += 1
             self._connected = False
             try:
-                await self._make(self._spec).listen(self)
+                source = await asyncio.to_thread(self._make, self._spec)  # reads a mapping
+                await source.listen(self)
             except (ConnectorError, BadInput) as error:
                 due_ns = self._lost(error)
                 await asyncio.sleep(max(0, due_ns - self._clock.now_ns()) / NS)

@@ -80,6 +80,8 @@ class TwitchChat:
             raise ConnectorError("tls", f"its certificate is not trusted ({error.verify_message})") from None
         except ssl.SSLError as error:
             raise ConnectorError("tls", error.reason or "no handshake") from None
+        except UnicodeError:
+            raise ConnectorRefused("its url names no host that there could be") from None
         except OSError as error:
             raise ConnectorError("connect", error.strerror or type(error).__name__) from None
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import NoReturn
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.frames import Close, CloseCode
 from websockets.typing import Subprotocol
 
@@ -107,12 +107,14 @@ class JsonSocket:
             raise ConnectorError("timeout", f"no answer within {CONNECT_S:g} s") from None
         except InvalidStatus as error:
             raise _refusal(error.response.status_code) from None
-        except InvalidHandshake as error:
+        except WebSocketException as error:
             raise ConnectorError("protocol", f"it speaks no WebSocket ({type(error).__name__})") from None
         except ssl.SSLCertVerificationError as error:
             raise ConnectorError("tls", f"its certificate is not trusted ({error.verify_message})") from None
         except ssl.SSLError as error:
             raise ConnectorError("tls", error.reason or "no handshake") from None
+        except UnicodeError:
+            raise ConnectorRefused("its url names no host that there could be") from None
         except (OSError, EOFError) as error:
             text = error.strerror if isinstance(error, OSError) else ""
             raise ConnectorError("connect", text or type(error).__name__) from None

@@ -26,19 +26,22 @@ HAN_DIGITS = {
 TIMES = {"double": 2, "triple": 3}
 SOUNDS = {sound: sign for sign, sounds in DIGITS.items() if sign.isdecimal() for sound in sounds if sound != "liang"}
 WORDS = {word: str(value) for value, word in enumerate(EN_SMALL[:10])} | SOUNDS
-WORDS |= {"oh": "0", "o": "0", "nought": "0", "won": "1", "niner": "9"}
+WORDS |= {"oh": "0", "o": "0", "nought": "0", "won": "1", "niner": "9", "too": "2", "tree": "3", "fore": "4"}
+WORDS |= {"fife": "5", "sicks": "6", "ate": "8", "nein": "9", "naught": "0", "zip": "0"}
+SLANG = {"鸭蛋": "0", "零蛋": "0", "圈": "0", "洞": "0", "拐": "7", "勾": "9", "杠": "1"}  # among figures
 LIKE = str.maketrans("oilszbq", "0115269")  # letters that stand among figures for them
 WORD = "|".join(sorted([*WORDS, *TIMES], key=len, reverse=True))
 PART = re.compile(
-    rf"(?P<count>[二两三四五六七八2-8])(?:个|连)(?P<counted>[0-9{''.join(HAN_DIGITS)}])"
-    r"|(?P<then>然后|接着|跟着|再来?|又|之后|and|then|dash|hyphen|杠|横杠)"
+    rf"(?P<count>[二两三四五六七八2-8])(?:个|连)(?P<counted>[0-9{''.join(HAN_DIGITS)}]|{'|'.join(SLANG)})"
+    rf"|(?P<spelt>(?<![a-z])(?:{'|'.join(SOUNDS)}){{2,}}(?![a-z]))|(?P<slang>鸭蛋|零蛋)"
+    r"|(?P<then>然后|接着|跟着|再来?个?|又|之后|后面|后边|中间|前面|and|then|dash|hyphen|杠|横杠)"
     rf"|(?P<figures>(?:\d|(?<![a-z])[oil](?=\d))[\doilszb]*)|(?P<han>[{''.join(HAN_DIGITS)}])"
     rf"|(?P<word>(?<![a-z])(?:{WORD})(?![a-z]))|(?P<other>[a-z{HAN}])"
 )
 GAP_MAX = 6  # signs between two figures of one row
 LEAST = 5  # figures of a row that is told of
-HEARD_LEAST = 11  # characters that only sound like figures, all of them, before they are taken for these
-HEARD = re.compile(rf"[{HAN}]{{{HEARD_LEAST},}}")
+HEARD_LEAST = 10  # characters that only sound like figures, all of them, before they are taken for these
+HEARD = re.compile(rf"[{HAN}](?:[^\w\n]{{0,2}}[{HAN}]){{{HEARD_LEAST - 1},}}")
 CHINESE_UNITS = "十百千万亿拾佰仟"
 
 
@@ -84,10 +87,14 @@ def rows(text: str) -> Iterator[Row]:
 
 def _figures(match: re.Match[str]) -> str | None:
     if match["count"]:
-        counted = HAN_DIGITS.get(match["counted"], match["counted"])
+        counted = {**HAN_DIGITS, **SLANG}.get(match["counted"], match["counted"])
         return counted * int(HAN_DIGITS.get(match["count"], match["count"]))
     if match["han"]:
         return HAN_DIGITS[match["han"]]
+    if match["slang"]:
+        return SLANG[match["slang"]]
+    if match["spelt"]:
+        return "".join(SOUNDS[sound] for sound in re.findall("|".join(SOUNDS), match["spelt"]))
     if match["word"]:
         return WORDS[match["word"]]
     found = match["figures"].translate(LIKE)
@@ -120,13 +127,13 @@ def _counts(groups: Sequence[str]) -> bool:
 def _heard(text: str) -> Iterator[Row]:
     """Hanzi all of which sound like figures, though they are none: 伊叁霸凌."""
     for match in HEARD.finditer(text):
-        figures = [
-            next((SOUNDS[sound] for sound in readings().get(char, ())[:1] if sound in SOUNDS), "") for char in match[0]
-        ]
+        at = [index for index in range(match.start(), match.end()) if text[index].isalpha()]
+        figures = [next((SOUNDS[one] for one in readings().get(text[index], ())[:1] if one in SOUNDS), "") for index in at]
         begin = 0
         for index, figure in enumerate([*figures, ""]):
             if figure:
                 continue
-            if index - begin >= HEARD_LEAST and not all(char in HAN_DIGITS for char in match[0][begin:index]):
-                yield Row(match.start() + begin, match.start() + index, ("".join(figures[begin:index]),), counts=False)
+            plain = all(text[place] in HAN_DIGITS for place in at[begin:index])
+            if index - begin >= HEARD_LEAST and not plain:
+                yield Row(at[begin], at[index - 1] + 1, ("".join(figures[begin:index]),), counts=False)
             begin = index + 1

@@ -10,20 +10,27 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
+from itertools import chain, combinations
 
-from broadcaster.guard.amounts import Amount, money, values
-from broadcaster.guard.fold import IS_HAN
+from broadcaster.guard.amounts import Amount
 from broadcaster.guard.goods import Goods, Mention, Product
 from broadcaster.guard.kinds import Kinds
 from broadcaster.guard.stock import SAID, left
+from broadcaster.guard.sums import clause, counted, pieces, sentence, sums
 from broadcaster.guard.view import Finding, View
 
 ABOUT_PART = Decimal("0.1")  # of a sum that is said to be about so much
-PIECES_MAX = 100  # that a sum is taken to be for
-AFTER_CHARS = 12  # behind a sum, in which it is said for how many
+#: what a sum that is said roughly may be: from, and below
+RANGES = {"tens": (20, 100), "ten": (10, 20), "hundred": (100, 200), "hundreds": (200, 1000), "digit": (1, 10), "digits": (10, 100)}
+DOZEN = 12
+FEW = 9  # pieces, the most that are "a handful"
+POSTAGE_MOST = 60  # on top of a price, where postage is spoken of
+TERMS_MOST = 4  # of a sum that is added up
 STATES: tuple[tuple[re.Pattern[str], Callable[[int], bool]], ...] = (
     (SAID["NONE_LEFT"], lambda stock: stock == 0),
     (SAID["SOME_LEFT"], lambda stock: stock > 0),
+    (SAID["FEW_LEFT"], lambda stock: stock <= FEW),
+    (SAID["DOZEN_LEFT"], lambda stock: stock == DOZEN),
 )
 
 
@@ -41,16 +48,21 @@ class Facts:
             return
         text = view.undone.text
         mentions = self._goods.mentions(view.undone)
-        for amount in _sums(text, mentions):
+        said = list(sums(text, mentions))
+        added = self._added_up(text, mentions, said)
+        for amount in said:
+            if amount.values & added:
+                continue
             if not self._is_price(text, amount, mentions, product, written):
                 meant = self._meant(text, amount.begin, amount.end, mentions, product)
                 told = f"{text[amount.begin : amount.end]} is no price of {_told(meant)}"
                 yield Finding(amount.begin, amount.end, "facts.price", told)
-        for one in left(text):
+        for one in chain(left(text), counted(text, mentions)):
             meant = self._meant(text, one.begin, one.end, mentions, product)
             if not any(one.is_true(each.stock) for each in meant):
                 yield Finding(one.begin, one.end, "facts.stock", f"there are not so many of {_told(meant)}")
         yield from self._states(text, mentions, product)
+        yield from self._deals(text, mentions, product)
         yield from self._names(text, mentions)
         for wrong in self._kinds.find(text):
             yield Finding(wrong.begin, wrong.end, "facts.name", f"{wrong.product} is not {wrong.word}")
@@ -64,11 +76,14 @@ class Facts:
         may be meant as well. In a sentence that names nothing, what is spoken of or was named last is meant;
         else anything.
         """
-        first, last = _sentence(text, begin, end)
+        first, last = sentence(text, begin, end)
         here = [one for one in mentions if first <= one.begin and one.end <= last]
         before = [one for one in here if one.end <= begin]
         after = [one for one in here if one.begin >= end and one.whole]
         spoken = [product] if product in self._goods.products else []
+        beside = [one for one in here if one.begin >= end and text[end : one.begin].isspace()]
+        if beside:
+            return self._of(beside[0].products)
         if after and SAID["FORWARD"].match(text[end : after[0].begin]):
             return self._of(after[0].products)
         if before and before[-1].whole:
@@ -90,25 +105,58 @@ class Facts:
     # ── prices ───────────────────────────────────────────────────────────────────────────────────
 
     def _is_price(self, text: str, amount: Amount, mentions: Sequence[Mention], product: str, written: bool) -> bool:
-        before, after = _clause(text, amount.begin, amount.end)
+        before, after = clause(text, amount.begin, amount.end)
         was = SAID["WAS"].search(before) is not None
         about = SAID["ABOUT"].search(before) is not None or SAID["ABOUT"].search(after) is not None
         less = SAID["LESS"].search(before) is not None or SAID["WITHIN"].search(after) is not None
-        pieces = _pieces(before, after)
-        first, last = _sentence(text, amount.begin, amount.end)
+        counts = pieces(before, after)
+        first, last = sentence(text, amount.begin, amount.end)
         meant = self._meant(text, amount.begin, amount.end, mentions, product)
         counted = SAID["PIECES_LEFT"].search(before) or any(one.end == amount.begin for one in mentions)
         if counted and any(one.stock in amount.values for one in meant):
             return True  # 茶巾52块, of what is counted so
         for one in self._goods.products.values() if written else meant:
             for cost in one.costs(amount.currency, was):
-                if any(_fits(value, cost * count, about, less) for value in amount.values for count in pieces):
+                if any(_fits(value, cost * count, about, less) for value in amount.values for count in counts):
                     return True
         named = [one for one in mentions if first <= one.begin and one.end <= last]
         if len(named) > 1 and SAID["TOGETHER"].search(text, first, last):
             total = sum((self._dearest(one, amount.currency, was) for one in named), Decimal(0))
             return any(_fits(value, total, about, less) for value in amount.values)
         return False
+
+    def _added_up(self, text: str, mentions: Sequence[Mention], said: Sequence[Amount]) -> frozenset[Decimal]:
+        """What the prices of products that are named make together, and with postage."""
+        if not mentions or not said:
+            return frozenset()
+        counts = sorted({count for one in said for count in pieces(*clause(text, one.begin, one.end))})[:TERMS_MOST]
+        named = list(dict.fromkeys(name for one in mentions for name in one.products))[: TERMS_MOST + 1]
+        costs = [(one.identity, cost) for one in self._of(named) for cost in one.costs("", False)]
+        terms = [(identity, cost * count) for identity, cost in costs for count in counts]
+        found = {
+            sum((cost for _, cost in chosen), Decimal(0))
+            for size in range(2, TERMS_MOST + 1)
+            for chosen in combinations(terms, size)
+            if len({identity for identity, _ in chosen}) == size
+        }
+        if SAID["POSTAGE"].search(text):
+            spoken = {value for one in said for value in one.values}
+            found |= {value for value in spoken for _, cost in terms if 0 < value - cost <= POSTAGE_MOST}
+        return frozenset(found)
+
+    def _deals(self, text: str, mentions: Sequence[Mention], product: str) -> Iterator[Finding]:
+        """What the file does not say of any price: half off, two for one, what a cup of tea costs."""
+        for match in SAID["DEAL"].finditer(text):
+            before, after = clause(text, match.start(), match.end())
+            if not SAID["DENIED"].search(before) and not SAID["REFUSED"].search(after):
+                yield Finding(match.start(), match.end(), "facts.price", "the products file has no such price")
+        if not mentions and not product:
+            return
+        for match in SAID["VAGUE_SUM"].finditer(text):
+            low, high = next((RANGES[name] for name, said in match.groupdict().items() if said and name in RANGES))
+            meant = self._meant(text, match.start(), match.end(), mentions, product)
+            if not any(low <= cost < high for one in meant for cost in one.costs("", False)):
+                yield Finding(match.start(), match.end(), "facts.price", f"that is no price of {_told(meant)}")
 
     def _dearest(self, mention: Mention, currency: str, was: bool) -> Decimal:
         costs = [cost for one in self._of(mention.products) for cost in one.costs(currency, was)]
@@ -120,8 +168,9 @@ class Facts:
         """`Sold out`, where there are some, and the reverse; of a variant nothing is known."""
         for pattern, is_right in STATES:
             for match in pattern.finditer(text):
-                first, last = _sentence(text, match.start(), match.end())
-                named = [one for one in mentions if first <= one.begin and one.end <= last and one.whole]
+                first, last = sentence(text, match.start(), match.end())
+                here = [one for one in mentions if first <= one.begin and one.end <= last]
+                named = [one for one in here if one.whole] or here
                 spoken = [product] if product in self._goods.products else []
                 meant = self._of(named[-1].products if named else spoken)
                 known = [one.stock for one in meant if one.stock is not None]
@@ -162,65 +211,7 @@ def _told(meant: Sequence[Product]) -> str:
     return meant[0].identity if len(meant) == 1 else "any product"
 
 
-def _sums(text: str, mentions: Sequence[Mention]) -> Iterator[Amount]:
-    """What may be prices of products."""
-    found = [*money(text), *_bare(text)]
-    for one in _after_names(text, mentions):
-        if all(one.end <= other.begin or one.begin >= other.end for other in found):
-            found.append(one)
-    yield from (one for one in found if max(one.values) >= 1 and not _is_other_sum(text, one))
-
-
-def _bare(text: str) -> Iterator[Amount]:
-    """Sums without a currency, where words say that they are prices."""
-    for pattern in (SAID["BARE_ZH"], SAID["BARE_EN"]) if IS_HAN.search(text) else (SAID["BARE_EN"],):
-        for match in pattern.finditer(text):
-            begin, end = match.span("sum")
-            found = values(match["sum"])
-            if found and (len(found) > 1 or "." in match["sum"] or not match.groupdict().get("vague")):
-                yield Amount(begin, end, found)
-
-
-def _after_names(text: str, mentions: Sequence[Mention]) -> Iterator[Amount]:
-    """Sums without a currency right behind a product: 羊毛围巾一条八十九，"""
-    for one in mentions:
-        match = SAID["AFTER_NAME"].match(text, one.end)
-        if match and (found := values(match["sum"])):
-            yield Amount(*match.span("sum"), found)
-
-
-def _is_other_sum(text: str, amount: Amount) -> bool:
-    before, after = _clause(text, amount.begin, amount.end)
-    return SAID["NO_PRICE_BEFORE"].search(before) is not None or SAID["NO_PRICE_AFTER"].search(after) is not None
-
-
 def _fits(value: Decimal, cost: Decimal, about: bool, less: bool) -> bool:
     if less:
         return cost < value
     return abs(value - cost) <= cost * ABOUT_PART if about else value == cost
-
-
-def _pieces(before: str, after: str) -> list[Decimal]:
-    """How many pieces a sum may be for."""
-    found = {Decimal(1)}
-    for match in (*SAID["PIECES"].finditer(before), *SAID["PIECES"].finditer(after[:AFTER_CHARS])):
-        found |= {value for value in values(match["count"] or match["words"]) if 1 <= value <= PIECES_MAX}
-    return sorted(found)
-
-
-def _sentence(text: str, begin: int, end: int) -> tuple[int, int]:
-    return _between(SAID["ENDS"], text, begin, end)
-
-
-def _clause(text: str, begin: int, end: int) -> tuple[str, str]:
-    """What stands in its clause before and after it."""
-    first, last = _between(SAID["CLAUSE_ENDS"], text, begin, end)
-    return text[first:begin], text[end:last]
-
-
-def _between(pattern: re.Pattern[str], text: str, begin: int, end: int) -> tuple[int, int]:
-    first = 0
-    for match in pattern.finditer(text, 0, begin):
-        first = match.end()
-    following = pattern.search(text, end)
-    return first, following.start() if following else len(text)

@@ -134,6 +134,8 @@ def _heads(name: str) -> Iterator[str]:
     words = re.findall(r"[a-z-]+", re.sub(r"\s\d.*$", "", name))
     for size in range(1, len(words)):
         yield tight(" ".join(words[-size:]))
+    if many := re.sub(r"(?:f|fe)$", "ves", words[-1]) if words and words[-1].endswith(("f", "fe")) else "":
+        yield from (many, tight(" ".join((*words[:-1], many))))  # scarves, knives
 
 
 def _whole_word(text: str, begin: int, end: int) -> bool:

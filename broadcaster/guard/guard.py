@@ -14,10 +14,12 @@ from pathlib import Path
 
 import structlog
 
-from broadcaster.guard import abuse, claims, diversion, illegal, injection, personal
+from broadcaster.guard import abuse, claims, diversion, emoji, illegal, injection, personal
 from broadcaster.guard.facts import Facts
-from broadcaster.guard.fold import Folded
+from broadcaster.guard.fold import Folded, fold
+from broadcaster.guard.frames import is_spoken_of
 from broadcaster.guard.goods import Goods
+from broadcaster.guard.heard import Heard
 from broadcaster.guard.lists import Entry, Lists, files_of, tight
 from broadcaster.guard.patterns import joined
 from broadcaster.guard.safe import Safe
@@ -39,6 +41,7 @@ BOOKS = {
     "injection": injection.BOOK,
     "abuse": abuse.BOOK,
     "illegal": illegal.BOOK,
+    "personal": personal.BOOK,
 }
 
 __all__ = ["Guard", "Verdict"]
@@ -112,7 +115,8 @@ class Guard:
         for hit in self._words.find(view.folded):
             if spared is None:
                 spared = self._spared(view.folded)
-            if not _lies_in(hit.begin, hit.end, spared):
+            framed = is_spoken_of(view.folded.text, hit.begin, hit.end, "words")
+            if not framed and not _lies_in(hit.begin, hit.end, spared):
                 why = f"{hit.entry.word} is on the list ({hit.entry.where})"
                 yield Finding(hit.begin, hit.end, "words", why), view.folded.source(hit.begin, hit.end)
 
@@ -121,7 +125,8 @@ class Guard:
         for one in found:
             if spared is None:
                 spared = self._spared(view.undone)
-            if not _lies_in(one.begin, one.end, spared):
+            framed = is_spoken_of(view.undone.text, one.begin, one.end, one.rule)
+            if not framed and not _lies_in(one.begin, one.end, spared):
                 yield one, view.undone.source(one.begin, one.end)
 
     def _spared(self, folded: Folded) -> list[tuple[int, int]]:
@@ -135,10 +140,19 @@ class Guard:
         said = plain(text)
         joined = f"{plain(before)} " if before else ""
         for piece in _pieces(joined + said):
-            for found, shown in self.findings(piece, product, lane=lane):
-                if not joined or shown not in joined:
-                    return Verdict(False, found.why, found.rule, shown[:SHOWN_CHARS])
+            for reading in self._readings(piece):
+                for found, shown in self.findings(reading, product, lane=lane):
+                    if not joined or shown not in joined:
+                        return Verdict(False, found.why, found.rule, shown[:SHOWN_CHARS])
         return PASSED
+
+    def _readings(self, text: str) -> Iterator[str]:
+        """As it stands, with its emoji as words, and as it sounds, where that is something else."""
+        yield text
+        if said := emoji.spoken(text):
+            yield said
+        if heard := self._heard.spoken(fold(said or text).text):
+            yield heard
 
     def _instead(self) -> str:
         return next((one for one in self._safe.sentences() if self._judged(one, REPLY, "", "").passed), "")
@@ -149,6 +163,7 @@ class Guard:
         words = Words(entries)
         allowed = chain.from_iterable(entry.allow for entry in entries if not entry.word)
         self._words = words
+        self._heard = Heard([*self._book.words, *(entry.word for entry in entries)])
         self._allowed = list(dict.fromkeys([*self._allowed, *allowed]))
         self._version += 1
 

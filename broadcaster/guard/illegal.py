@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from broadcaster.guard.patterns import load
+from broadcaster.guard.patterns import joined, load
 from broadcaster.guard.view import Finding, View
 
-BOOK = load("illegal")
+BOOK = joined([load("illegal"), load("fraud")])
 
 
 def find(view: View) -> Iterator[Finding]:

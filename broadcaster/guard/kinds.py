@@ -21,6 +21,7 @@ MATERIALS = """羊绒 山羊绒 cashmere
 纯棉 全棉 棉 棉质 cotton
 亚麻 棉麻 麻 linen flax
 涤纶 聚酯 化纤 polyester acrylic
+缎 缎面 色丁 satin
 尼龙 锦纶 nylon
 真皮 牛皮 头层牛皮 头层 羊皮 小羊皮 皮革 皮质 皮 leather calfskin lambskin suede
 人造革 仿皮 pu vegan

@@ -5,10 +5,12 @@
     zh PATTERN                  forbidden, in a text with Hanzi
     any PATTERN                 forbidden in any text
     ok PATTERN                  harmless: what lies within a match of it is not told
+    some NAME = PATTERN         an idea, in all its wordings; several lines of one name are alternatives
+    both NAME + NAME - NAME     forbidden: the first two ideas in one sentence, in any order, without the third
     know WORD | WORD            words by which rules know what they look for, found in any writing (guard/view.py)
     as NAME = PATTERN           for a module, by its name
 
-A line that begins with a space goes on with the one before. In: such a file; a reading of a text. Out: what is found.
+A line that begins with a space goes on with the one before. Ideas of rules/ideas.rules count in all files. In: such a file; a reading of a text. Out: what is found.
 """
 
 from __future__ import annotations
@@ -17,17 +19,19 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from broadcaster.guard.beginnings import SIZE, alternatives, beginnings
 from broadcaster.guard.fold import IS_HAN, Folded
 from broadcaster.guard.lexicon import reach
+from broadcaster.guard.together import Brought, Span, Together, parsed
 from broadcaster.guard.view import Finding
 
 RULES = Path(__file__).parent / "rules"
 NAME = re.compile(r"\{([A-Z][A-Z_]*)\}")
-KEYS = ("zh", "any", "ok")
+KEYS = ("zh", "any", "ok", "both")
+IDEAS = "ideas"  # the file of those that all others may name
 SHORT = 4  # Hanzi that may stand together by chance
 AROUND = 6  # Hanzi on each side that are weighed with them
 REACHES = 4.0  # how much cheaper the clause is with words that reach into them
@@ -38,8 +42,9 @@ class Pattern:
     """One alternative of a rule; compiled when it is first tried, since there are thousands."""
 
     source: str
-    rule: Rule
-    chinese: bool
+    rule: Rule | None  # None: of an idea
+    chinese: bool = False
+    idea: str = ""
 
     @cached_property
     def compiled(self) -> re.Pattern[str]:
@@ -62,9 +67,11 @@ class Rule:
 class RuleBook:
     """words: folded, by which its rules know what they look for."""
 
-    def __init__(self, words: list[str], patterns: list[Pattern]) -> None:
+    def __init__(self, words: list[str], patterns: list[Pattern], together: list[Together[Rule]]) -> None:
         self.words = words
         self.patterns = patterns
+        self.together = together
+        self._brought = Brought(together)
         self._anywhere: list[Pattern] = []
         self._at: dict[str, list[Pattern]] = defaultdict(list)
         for pattern in patterns:
@@ -78,17 +85,17 @@ class RuleBook:
         """What is forbidden in a text and not harmless where it stands."""
         text = reading.text
         chinese = IS_HAN.search(text) is not None
-        spared: dict[str, list[tuple[int, int]]] = {}
+        spared: dict[str, list[Span]] = {}
+        ideas: dict[str, list[Span]] = defaultdict(list)
         for pattern, begin, end in self._matches(text):
             rule = pattern.rule
-            if pattern.chinese and not chinese:
-                continue
-            if rule.name not in spared:
-                spared[rule.name] = [one.span() for one in rule.spares.finditer(text)] if rule.spares else []
-            if not any(first <= begin and end <= last for first, last in spared[rule.name]) and not _by_chance(
-                text, begin, end
-            ):
+            if rule is None:
+                ideas[pattern.idea].append((begin, end))
+            elif not (pattern.chinese and not chinese) and not _is_spared(text, begin, end, rule, spared):
                 yield Finding(begin, end, rule.name, rule.why)
+        for one, (begin, end) in self._brought.find(text, ideas):
+            if not _is_spared(text, begin, end, one.rule, spared):
+                yield Finding(begin, end, one.rule.name, one.rule.why)
 
     def _matches(self, text: str) -> Iterator[tuple[Pattern, int, int]]:
         here = self._at
@@ -118,10 +125,19 @@ def named(name: str, **given: str) -> dict[str, re.Pattern[str]]:
 def joined(books: Iterable[RuleBook]) -> RuleBook:
     """Several as one, so that a text is gone through once."""
     several = list(books)
+    patterns = {id(pattern): pattern for book in several for pattern in book.patterns}  # ideas are shared
     return RuleBook(
         [word for book in several for word in book.words],
-        [pattern for book in several for pattern in book.patterns],
+        list(patterns.values()),
+        [one for book in several for one in book.together],
     )
+
+
+def _is_spared(text: str, begin: int, end: int, rule: Rule, spared: dict[str, list[Span]]) -> bool:
+    """Whether it lies in what is harmless by the rule, or stands there by chance."""
+    if rule.name not in spared:
+        spared[rule.name] = [one.span() for one in rule.spares.finditer(text)] if rule.spares else []
+    return any(first <= begin and end <= last for first, last in spared[rule.name]) or _by_chance(text, begin, end)
 
 
 def _by_chance(text: str, begin: int, end: int) -> bool:
@@ -140,19 +156,24 @@ def load(name: str) -> RuleBook:
     """The file of this name. ValueError names the line of a mistake."""
     names: dict[str, list[str]] = defaultdict(list)
     rules: dict[str, Rule] = {}
-    patterns: list[Pattern] = []
+    patterns: list[Pattern] = [] if name == IDEAS else list(_ideas().patterns)
+    together: list[Together[Rule]] = []
     words: list[str] = []
     rule: Rule | None = None
     for number, line in _lines((RULES / f"{name}.rules").read_text(encoding="utf-8")):
         key, _, rest = line.partition(" ")
+        called, _, pattern = rest.partition(" = ")
         if key == "let":
-            called, _, pattern = rest.partition(" = ")
             names[called].append(_filled(pattern, names))
+        elif key == "some":
+            patterns += [Pattern(_bounded(one), None, idea=called) for one in alternatives(_filled(pattern, names))]
         elif key == "rule":
             called, _, why = rest.partition(": ")
             rule = rules.setdefault(called, Rule(called, why))
         elif key == "know":
             words += [word.strip() for word in rest.split("|")]
+        elif key == "both" and rule is not None:
+            together.append(Together(rule, *parsed(rest)))
         elif key in KEYS and rule is not None:
             filled = _filled(rest, names)
             if key == "ok":
@@ -160,8 +181,23 @@ def load(name: str) -> RuleBook:
             else:
                 patterns += [Pattern(one, rule, key == "zh") for one in alternatives(filled) if one]
         else:
-            raise ValueError(f"{name}.rules:{number}: {key!r} is none of let, rule, zh, any, ok, know")
-    return RuleBook(words, patterns)
+            raise ValueError(f"{name}.rules:{number}: {key!r} is none of let, some, rule, zh, any, ok, both, know")
+    known = {pattern.idea for pattern in patterns}
+    if strange := [idea for one in together for idea in (*one.ideas, *one.without) if idea not in known]:
+        raise ValueError(f"{name}.rules: there is no idea {strange[0]!r}")
+    return RuleBook(words, patterns, together)
+
+
+@cache
+def _ideas() -> RuleBook:
+    return load(IDEAS)
+
+
+def _bounded(wording: str) -> str:
+    """Latin words whole."""
+    before = r"\b" if wording[:1].isascii() and wording[:1].isalnum() else ""
+    after = r"\b" if wording[-1:].isascii() and wording[-1:].isalnum() else ""
+    return f"{before}(?:{wording}){after}" if before or after else wording
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:

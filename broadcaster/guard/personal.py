@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from datetime import date
 
 from broadcaster.guard.digits import Row, rows
-from broadcaster.guard.patterns import named
+from broadcaster.guard.patterns import load, named
 from broadcaster.guard.view import Finding, View
 
 SAID = named("personal")
+BOOK = load("private")
 
 ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 ID_CHECKS = "10X98765432"
@@ -29,6 +30,8 @@ KINDS = {
 }
 AROUND = 24  # characters before a row in which words say what it is
 HANDLE_LEAST = 6  # characters
+SERVICE_MOST = 6  # figures of a number that no person has: 96110
+SPELT_LEAST = 6  # figures in words that are a number where one is spoken of anywhere
 
 
 def find(view: View) -> Iterator[Finding]:
@@ -36,8 +39,9 @@ def find(view: View) -> Iterator[Finding]:
     for row in rows(folded):
         if kind := _kind(row, folded):
             yield _on(view, row.begin, row.end, kind)
+    store = SAID["STORE"].search(folded) is not None  # where the shop is may be said
     for pattern, kind in ((SAID["MAIL"], "mail"), (SAID["ADDRESS_EN"], "address")):
-        for match in pattern.finditer(folded):
+        for match in pattern.finditer(folded) if kind == "mail" or not store else ():
             yield _on(view, match.start(), match.end(), kind)
     text = view.undone.text
     spared = [match.span() for match in SAID["HANDLE_HARMLESS"].finditer(text)]
@@ -48,7 +52,7 @@ def find(view: View) -> Iterator[Finding]:
         for match in SAID["SOMEBODY"].finditer(text):
             if len(match[0]) >= HANDLE_LEAST and not SAID["NO_HANDLE"].fullmatch(match[0]):
                 yield _finding(match.start(), match.end(), "messenger")
-    for match in SAID["ADDRESS_ZH"].finditer(text):
+    for match in SAID["ADDRESS_ZH"].finditer(text) if not store else ():
         yield _finding(match.start(), match.end(), "address")
     for match in SAID["MAIL"].finditer(text) if view.closed.text != folded else ():
         yield _finding(match.start(), match.end(), "mail")
@@ -102,10 +106,13 @@ def _kind(row: Row, text: str) -> str:
 def _is_phone(row: Row, text: str, before: str) -> bool:
     figures = row.figures
     plain = figures.removeprefix("00")
+    hotline = re.fullmatch(r"1?(?:400|800)\d{7}", figures)
+    if (hotline or len(figures) <= SERVICE_MOST) and SAID["SERVICE"].search(text):
+        return False  # it is a company's
     if (
         SAID["MOBILE"].fullmatch(plain)
         or (SAID["HOTLINE"].fullmatch(figures) and len(row.groups) != 1)
-        or re.fullmatch(r"1?(?:400|800)\d{7}", figures)
+        or hotline
     ):
         return not re.match(r"\s?(?:元|块|件|个|次|人|万|yuan|dollars)", text[row.end :])
     if SAID["LANDLINE"].fullmatch(figures) and (len(row.groups) > 1 or SAID["CALLS"].search(before)):
@@ -127,6 +134,8 @@ def _is_phone(row: Row, text: str, before: str) -> bool:
         return figures[0] in "0123456789"
     if set(shape) == {1} and len(figures) in (10, 11) and not SAID["CALLS"].search(before):
         return figures[:2] not in ("12", "01", "98", "10")
+    if len(figures) >= SPELT_LEAST and not any(map(str.isdecimal, text[row.begin : row.end])):
+        return SAID["CALLS"].search(text) is not None and not _is_list(row, text.replace(",", " "))
     return SAID["CALLS"].search(before) is not None and 6 <= len(figures) <= 15
 
 

@@ -31,6 +31,23 @@ def simplified() -> Mapping[str, str]:
 
 
 @cache
+def parts() -> Mapping[str, str]:
+    """Parts of a character, one behind the other → the characters that are made of them."""
+    found: dict[str, str] = {}
+    for line in _lines("parts.txt"):
+        for entry in line.split():
+            found[entry[1:]] = found.get(entry[1:], "") + entry[0]
+    return found
+
+
+@cache
+def emoji() -> Mapping[str, tuple[str, str]]:
+    """A sign → what it is written for, in Chinese and English."""
+    rows = (line.split(" ", 2) for line in _lines("emoji.txt"))
+    return {sign: (zh, en) for sign, zh, en in rows}
+
+
+@cache
 def readings() -> Mapping[str, tuple[str, ...]]:
     """A Hanzi → its syllables without tones, the usual one first."""
     usual: dict[str, tuple[str, ...]] = {}

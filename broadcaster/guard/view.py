@@ -14,6 +14,7 @@ from typing import NamedTuple
 from broadcaster.guard.fold import IS_HAN, Folded, Spot, fold
 from broadcaster.guard.han import HanWords
 from broadcaster.guard.latin import LatinWords, read_as_words
+from broadcaster.guard.pieces import whole
 from broadcaster.guard.sounded import sounded
 
 
@@ -55,7 +56,7 @@ class Undoing:
         self._known = frozenset(latin)
 
     def view(self, text: str) -> View:
-        folded = fold(text)
+        folded = whole(fold(text))
         closed = folded.closed_up()
         spots = [*self._han.find(closed), *self._latin.find(closed), *read_as_words(closed, self._known)]
         spots += [Spot(begin, end, meant, False) for begin, end, meant in sounded(closed.text)]

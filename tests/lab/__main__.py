@@ -1,4 +1,4 @@
-"""`python -m tests.lab chaos | soak | days …`: the laboratory's programs."""
+"""`python -m tests.lab chaos | soak | days | evening …`: the laboratory's programs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 
-PROGRAMS = ("chaos", "soak", "days")
+PROGRAMS = ("chaos", "soak", "days", "evening")
 
 
 def main() -> int:

@@ -14,6 +14,7 @@ from broadcaster.chat.model import Comment, Question
 from broadcaster.chat.onair import OnAir
 from broadcaster.chat.phrase import Fields
 from broadcaster.chat.readahead import READ_MAX, ReadAhead
+from broadcaster.chat.record import Answered, Record
 from broadcaster.chat.saying import Manner
 from broadcaster.queue import Fenced
 from pipeline.clock import RealClock
@@ -54,6 +55,7 @@ class Lectern:
         self.told: list[dict[str, Any]] = []
         self.entries: dict[str, str] = {}
         self.trouble: list[Exception | str | None] = []
+        self.records: dict[str, bytes] = {}
 
     async def push(
         self, turn: str, record: bytes, messages: Sequence[Fields], entries: Sequence[str] = ()
@@ -79,7 +81,7 @@ class Lectern:
         return [False for _ in ids]
 
     async def record(self, turn: str) -> bytes:
-        return b""
+        return self.records.get(turn, b"")
 
     def ids(self) -> list[str]:
         return [message["id"] for message in self.pushed]
@@ -241,6 +243,55 @@ async def test_an_answer_that_broke_off_by_a_fault_of_ours_keeps_nobody_waiting(
     assert booth.intake.dropped == []
 
 
+async def test_questions_that_agreed_were_forgotten_when_their_answer_could_not_be_pushed() -> None:
+    answering = Answering(price=faq("price", product="mug"), size=faq("size", product="mug"))
+    booth = Booth(Intake(question("a", "price"), question("b", "size"), question("c")), answering)
+    booth.lectern.trouble = [RuntimeError("a fault of ours")]
+    async with booth:
+        await until(lambda: booth.lectern.ids() == ["answer:c:0"])
+    assert booth.intake.dropped == ["a", "b"]
+
+
+async def test_an_answer_whose_beginning_could_not_be_pushed_kept_all_others_from_being_given() -> None:
+    answer = Answer("llm", written("One.", "Two.", apart_s=0.05))
+    booth = Booth(Intake(question("m"), question("a")), Answering(m=answer))
+    booth.lectern.trouble = [RuntimeError("a fault of ours")]
+    async with booth:
+        await until(lambda: booth.lectern.ids() == ["answer:a:0"])
+    assert booth.intake.dropped == ["m"] and booth.on_air.turns == ["answer:a"]
+
+
+async def test_an_author_went_on_writing_when_nobody_wanted_the_answer_any_more() -> None:
+    begun, stopped = asyncio.Event(), asyncio.Event()
+
+    async def thinking() -> AsyncIterator[str]:
+        try:
+            begun.set()
+            await asyncio.Event().wait()
+            yield "Never."
+        finally:
+            stopped.set()
+
+    async with Booth(Intake(question("m")), Answering(m=Answer("llm", thinking()))):
+        await until(begun.is_set)
+    assert stopped.is_set()
+
+
+async def test_a_question_whose_turn_does_not_come_is_dropped_with_the_reason() -> None:
+    manner = {"names": "none", "read_question": False, "show_question": False, "stale_s": 0.3}
+    async with Booth(Intake(question("a"), question("b")), Answering(), **manner) as booth:
+        await until(lambda: booth.intake.dropped == ["b"])
+    assert booth.told[0]["why"] == "its turn came too late" and booth.lectern.ids() == ["answer:a:0"]
+
+
+async def test_a_clock_that_was_set_back_gave_answers_a_day_to_be_said() -> None:
+    asked = question("a")
+    ahead = Question(asked.text, "en", asked.comments, 1.0, asked.asked_s + 86_400)
+    async with Booth(Intake(ahead), Answering()) as booth:
+        await until(lambda: booth.lectern.pushed)
+    assert float(booth.lectern.pushed[0]["ttl_s"]) == 60.0
+
+
 async def test_what_was_written_meanwhile_is_pushed_whole() -> None:
     answer = Answer("llm", written("One.", "Two."))
     async with Booth(Intake(question("a"), question("m")), Answering(m=answer)) as booth:
@@ -309,6 +360,23 @@ async def test_words_pushed_twice_and_said_once_are_no_duplicate() -> None:
         booth.air("answer:a:0")
         await until(lambda: booth.intake.settled == ["a"])
     assert booth.lectern.told[0]["became"] == "aired"
+
+
+async def test_an_answer_that_lay_in_the_queue_twice_was_over_before_the_next_process_heard_it() -> None:
+    booth = Booth(Intake(), Answering())
+    known = Record("answer:a", [Answered(["a"], "a", "About a.", "faq")], ["answer:a:0"], complete=True)
+    booth.lectern.records["answer:a"] = known.encoded()
+    booth.lectern.pushed = [{"id": "answer:a:0"}]
+    async with booth:
+        booth.on_air.hand_over("answer:a", Comment("a", "a", stream_id="a-0"))
+        await until(lambda: booth.on_air.turns == ["answer:a"] and not booth.on_air.has_room)
+        await asyncio.sleep(0.05)
+        booth.hear("duplicate", "answer:a:0")
+        await asyncio.sleep(0.05)
+        assert booth.intake.settled == []
+        booth.air("answer:a:0")
+        await until(lambda: booth.intake.settled == ["a"])
+    assert booth.over == [("answer:a", "aired")]
 
 
 async def test_a_question_that_may_not_be_said_is_neither_read_nor_shown() -> None:

@@ -247,3 +247,19 @@ def test_a_clock_that_jumps_stops_nothing() -> None:
     pool.add([comment("is it red?", at_s=NOW_S - 86_400)], NOW_S - 86_400)
     assert pool.take(NOW_S - 86_400) is None
     assert pool.take(NOW_S - 86_400 + 6) is not None
+
+
+def test_a_clock_that_was_set_back_kept_a_question_from_being_answered_for_an_hour() -> None:
+    pool = pool_of(comment("is it red?"))
+    taken(pool)
+    earlier_s = NOW_S - 3600
+    pool.add([comment("is it red?", at_s=earlier_s)], earlier_s)
+    assert taken(pool, earlier_s).text == "is it red?"
+
+
+def test_a_gift_that_nobody_was_thanked_for_came_to_nothing_without_a_reason() -> None:
+    pool = pool_of(comment(kind=Kind.GIFT), limits=replace(QUICK, moments=frozenset({Kind.GIFT})))
+    moments = pool.take_moments(Kind.GIFT, NOW_S)
+    assert pool.ended() == [] and len(moments) == 1
+    pool.unthanked(moments)
+    assert reasons(pool) == [Reason.UNWANTED] and pool.counts["taken"] == 0

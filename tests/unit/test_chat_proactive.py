@@ -253,4 +253,4 @@ def test_edited_remarks_are_taken_up_and_broken_ones_are_not(tmp_path: Path) -> 
     with structlog.testing.capture_logs() as logs:
         assert files.current() is files.current()
     assert [one.text for one in files.current().of("room", "en")] == ["Good evening."]
-    assert [one["event"] for one in logs] == ["remarks.unusable"]
+    assert [one["event"] for one in logs] == ["chat.unusable"]

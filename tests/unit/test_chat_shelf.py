@@ -75,7 +75,7 @@ async def test_broken_files_are_told_of_once_and_what_they_said_goes_on(room: Ro
     with capture_logs() as logs:
         await room.settle()
         await room.settle()
-    assert sorted(entry["event"] for entry in logs) == ["faq.unusable", "products.unusable", "rules.unusable"]
+    assert sorted(entry["event"] for entry in logs) == ["chat.unusable", "chat.unusable", "products.unusable"]
     assert "24" in room.price() and room.shelf.rules.match("hello") == ("Hi!", 1) and not room.changes
 
 

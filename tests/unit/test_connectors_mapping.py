@@ -212,6 +212,12 @@ def test_a_mistake_is_told_by_file_and_key(tmp_path: Path, text: str, mistake: s
     assert f"{file}: " in str(caught.value) and mistake in str(caught.value)
 
 
+def test_a_mistake_in_a_mapping_showed_the_token_that_stood_in_its_line(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"not YAML: line 2, column \d+: ") as caught:
+        mapping(tmp_path, 'connect:\n  headers: {Authorization: "Bearer sesame" x}')
+    assert "sesame" not in str(caught.value)
+
+
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         mapping(tmp_path, "messages: 1\nkinds: [{kind: comment}, {kind: x}]\nconnect: {hello: []}")

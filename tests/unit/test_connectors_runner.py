@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -143,6 +144,19 @@ async def test_delays_grow_and_a_healthy_while_begins_them_anew(
     assert waits[0] < 0.6 and 3.5 < waits[7] < 5.5 and 3.5 < waits[8] < 5.5  # a short while changes nothing
     assert waits[9] < 0.6 and waits[10] > waits[9]
     assert len(set(waits[6:9])) == 3  # many at once do not come back in step
+
+
+async def test_a_mapping_that_was_read_held_up_all_who_answer(notes: Notebook) -> None:
+    readers: list[threading.Thread] = []
+    source = Script()
+
+    def make(spec: ConnectorSpec) -> Script:
+        readers.append(threading.current_thread())
+        return source.make(spec)
+
+    async with running(Caller(SPEC, lambda _: True, RealClock(), notes.note, make).run()):
+        await until(lambda: source.made == 1)
+    assert readers[0] is not threading.main_thread()
 
 
 @pytest.mark.parametrize("error", [ConnectorRefused("no such key"), ConfigError("map.yaml: not YAML")])

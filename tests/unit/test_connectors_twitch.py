@@ -376,3 +376,8 @@ async def test_a_server_that_speaks_no_tls_is_told(trusted: None) -> None:
 
 def test_what_is_checked_is_the_system_s_trust() -> None:
     assert ssl.create_default_context().check_hostname
+
+
+async def test_a_server_whose_name_cannot_be_one_crashed_the_connector_again_and_again() -> None:
+    with pytest.raises(ConnectorRefused, match="no host"):
+        await TwitchChat(ConnectorSpec("t", "twitch", channel="shop", url="ircs://a..b")).listen(Ear())

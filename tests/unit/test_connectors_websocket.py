@@ -230,3 +230,8 @@ async def test_a_flood_does_not_keep_others_from_their_turn(service: WsService) 
     assert turns > 1000
     beside.cancel()
     listening.cancel()
+
+
+async def test_an_address_that_cannot_be_one_crashed_the_connector_again_and_again() -> None:
+    error = await ended(talker("ws://a..b/?key=secret"))
+    assert isinstance(error, ConnectorRefused) and "secret" not in str(error)

@@ -20,9 +20,7 @@ def turned() -> None:
 
 
 @pytest.mark.parametrize("outcome", [swallowed, turned])
-async def test_a_cancellation_that_the_library_swallowed_ends_the_task(
-    outcome: Callable[[], None],
-) -> None:
+async def test_a_loop_in_which_a_cancel_got_lost_kept_its_process_from_ending(outcome: Callable[[], None]) -> None:
     async def work() -> None:
         while True:
             try:

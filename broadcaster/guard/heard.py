@@ -1,0 +1,109 @@
+"""English words that are written as they sound: dye-a-bee-tees, Watts Ap, koke, won too. Pure.
+
+In: a text, and words that rules and lists know. Out: the same with those in the place of what sounds like them, or
+nothing. One word stands for another of its sound only where it is no English word; several together, where no two
+common words make one: `pay pall`, not `pay pal`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+
+from broadcaster.guard.tables import english
+
+TOKEN = re.compile(r"[a-z]+(?:['-][a-z]+)*")
+LEAST = 6  # letters of a word that is heard in several
+SINGLE_LEAST = 4  # and in one
+TOKENS_MAX = 4
+KEY_LEAST = 5  # sounds, of several words; one less of one
+FAMILIAR = 12_000  # place among English words of one that is none of them
+UNCOMMON = 5_000  # place from which on a word is not met beside others by chance
+#: what people write for another word of the same sound, with what has to stand beside it
+ALIKE = (
+    (re.compile(r"\beye(?= (?:am|will|now|can|have|was|do|must|obey|love|hate|sell)\b)"), "i"),
+    (re.compile(r"\bate(?= (?:yuan|dollars?|bucks|hundred|ty|left|pairs?|pieces?)\b|, yes)"), "eight"),
+    (re.compile(r"\b(?:fore|for)(?= (?:yuan|dollars|bucks|hundred yuan))"), "four"),
+    (re.compile(r"\b(?:too|to)(?= (?:yuan|dollars|bucks|left)\b)"), "two"),
+    (re.compile(r"\bwon(?= (?:yuan|dollars?|hundred|left)\b)"), "one"),
+    (re.compile(r"\bsell(?= (?:is|number|phone)\b)"), "cell"),
+    (re.compile(r"\b(?:yore|ur|yer)\b"), "your"),
+)
+SOUNDS = (
+    (r"[^a-z]", ""), (r"^(?:kn|gn|pn)", "n"), (r"^wr", "r"), (r"^x", "s"), (r"^wh", "w"),
+    (r"ck|q|kh|cc(?![eiy])|ch(?=r|e?m)", "k"), (r"(?:ti|ci|si|ssi|sh|ch)(?=[aou])|sh(?=u|i)", "x"), (r"sch|tch|ch|sh", "x"),
+    (r"ph|gh$", "f"), (r"gh", ""), (r"dge?|j|g(?=[ey])", "j"), (r"c(?=[eiy])|z", "s"), (r"c", "k"), (r"mb$", "m"),
+    (r"th", "t"), (r"[aeiouyw]+h?r\b", "ar"), (r"[aeiouy][aeiouywh]*|(?<=[aeiouy])[wh]", "a"),
+    (r"h", ""), (r"(.)\1+", r"\1"), (r"(?<=.)a$", ""), (r"v", "f"), (r"b$", "p"),
+)  # fmt: skip
+
+
+@lru_cache(maxsize=50_000)
+def sound(text: str) -> str:
+    """One key for what sounds the same."""
+    for pattern, meant in SOUNDS:
+        text = re.sub(pattern, meant, text)
+    return text
+
+
+class Heard:
+    """words: folded, of Latin letters."""
+
+    def __init__(self, words: Iterable[str]) -> None:
+        self._words: dict[str, str] = {}
+        for word in sorted(set(words), key=lambda one: (english().get(one, FAMILIAR), one)):
+            if re.fullmatch(r"[a-z' -]+", word) and len(word) >= SINGLE_LEAST:
+                self._words.setdefault(sound(word), word)
+        self._longest = max(map(len, self._words), default=0)
+
+    def spoken(self, text: str) -> str:
+        """With those words in it; "" when there are none."""
+        changes = sorted(self._changes(text))
+        for begin, end, word in reversed(changes):
+            text = text[:begin] + word + text[end:]
+        found = bool(changes)
+        for pattern, meant in ALIKE:
+            text, count = pattern.subn(meant, text)
+            found |= count > 0
+        return text if found else ""
+
+    def _changes(self, text: str) -> Iterator[tuple[int, int, str]]:
+        tokens = list(TOKEN.finditer(text))
+        strange = [_is_strange(token[0]) for token in tokens]
+        at = 0
+        while at < len(tokens):
+            near = any(strange[at : at + TOKENS_MAX])
+            size, word = next(self._at(text, tokens, at), (1, "")) if near else (1, "")
+            if word:
+                yield tokens[at].start(), tokens[at + size - 1].end(), word
+            at += size
+
+    def _at(self, text: str, tokens: list[re.Match[str]], at: int) -> Iterator[tuple[int, str]]:
+        for size in range(min(TOKENS_MAX, len(tokens) - at), 0, -1):
+            begin, end = tokens[at].start(), tokens[at + size - 1].end()
+            if re.search(r"[.,!?;:]", text[begin:end]) or end - begin > 3 * self._longest + 4:
+                continue
+            parts = re.split(r"[\s-]+", text[begin:end])
+            if not any(map(_is_strange, parts)):
+                continue
+            key = sound("".join(parts))
+            word = self._words.get(key, "")
+            if len(key) >= KEY_LEAST - (size == 1) and word and _is_meant(parts, word):
+                yield size, word
+
+
+def _is_meant(parts: list[str], word: str) -> bool:
+    spelt = "".join(parts)
+    if len(parts) == 1:
+        new = spelt not in english() and spelt.rstrip("s") != word.rstrip("s")
+        return new and len(spelt) >= SINGLE_LEAST and abs(len(spelt) - len(word)) <= 2
+    return len(word) >= LEAST and len(parts) > word.count(" ") + 1
+
+
+def _is_strange(token: str) -> bool:
+    """No word that is met beside any other by chance."""
+    return any(
+        english().get(part.partition("'")[0] or part, FAMILIAR) >= UNCOMMON and "n't" not in part
+        for part in token.split("-")
+    )
