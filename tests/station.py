@@ -20,6 +20,7 @@ from broadcaster.client import Client
 from broadcaster.config import load
 from broadcaster.room import redis_of
 from pipeline.errors import RedisDown
+from tests.lab import census
 
 ROOT = Path(__file__).parents[1]
 
@@ -108,6 +109,10 @@ class Station:
 
     def pids(self) -> Mapping[str, int]:
         return {name: child["pid"] for name, child in self.status().get("children", {}).items() if child["pid"]}
+
+    def standby(self, name: str) -> int | None:
+        """The process that has read its modules and waits to follow this child."""
+        return census.standbys(self.process.pid).get(name) if self.process else None
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> int:
         """Signal a child, once it runs (again); returns the pid it had."""
