@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import redis
 import yaml
@@ -37,6 +37,7 @@ class Station:
     """`broadcaster run` in a directory of its own. program: what is run with the configuration's path."""
 
     program: Sequence[str] = ("broadcaster.cli", "run")
+    defaults: ClassVar[Mapping[str, Any]] = {}  #: of the configuration, where a room says nothing else
 
     def __init__(self, directory: Path, **config: Any) -> None:
         self.directory = directory
@@ -46,6 +47,7 @@ class Station:
             "state_dir": str(directory / "var"),
             "voice": {"chain": ["espeak"], "name": "en"},
             "control": {"listen": "127.0.0.1:0"},
+            **self.defaults,
             **config,
         }
         self.config_path.write_text(yaml.safe_dump(tree))

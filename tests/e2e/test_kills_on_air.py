@@ -26,7 +26,8 @@ def nginx() -> Iterator[NginxRtmp]:
 @pytest.fixture(scope="module")
 def station(tmp_path_factory: pytest.TempPathFactory, nginx: NginxRtmp) -> Iterator[Station]:
     directory = tmp_path_factory.mktemp("room")
-    with on_air(directory, outputs=[{"name": "main", "url": nginx.url("key?sign=a&b=c")}]) as made:
+    outputs = [{"name": "main", "url": nginx.url("key?sign=a&b=c")}]
+    with on_air(directory, outputs=outputs, standby=True) as made:
         yield made
 
 
