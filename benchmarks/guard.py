@@ -1,7 +1,8 @@
 """The guard against texts that somebody wrote who had not seen it: evasions it must stop, harmless lines it must pass.
 
 The sets lie in benchmarks/sets, in halves; of each half by itself it is told how much was right, and of evasions also
-by family and by way of writing. The guard has the room's own list, its products, and what is shipped.
+by family and by way of writing. Of the second set, whose even lines were used to find mistakes, only the odd ones
+count. The guard has the room's own list, its products, and what is shipped.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from broadcaster.guard.guard import Guard
 from broadcaster.guard.settings import GuardSpec
 
 SETS = Path(__file__).parent / "sets"
-HALVES = ("open", "sealed")
+HALVES = {"open": "open half", "sealed": "sealed half", "2": "second set, lines not looked at"}
+SEEN_EVERY = 2  # of the second set: each line with such a number was looked at
 SPEC = GuardSpec(lists=[str(SETS / "guard-words.txt")], products=str(SETS / "guard-products.csv"))
 RIGHT = 0.99
 LINE_MS = 2.0
@@ -35,26 +37,29 @@ def run() -> list[Figure]:
     held = guard()
     figures: list[Figure] = []
     texts: list[str] = []
-    for half in HALVES:
+    for half, called in HALVES.items():
         lines = read(f"evasions-{half}")
         texts += [line["text"] for line in lines]
         stopped = [not held.judge(line["text"], lane="command").passed for line in lines]
-        figures.append(_share(f"evasions stopped, {half} half", stopped))
+        figures.append(_share(f"evasions stopped, {called}", stopped))
         for field in ("family", "how"):
             figures += _by(field, lines, stopped)
         lines = read(f"harmless-{half}")
         texts += [line["text"] for line in lines]
         passed = [held.judge(line["text"], lane="command").passed for line in lines]
-        figures.append(_share(f"harmless lines passed, {half} half", passed))
+        figures.append(_share(f"harmless lines passed, {called}", passed))
         figures += _by("language", lines, passed)
     return [*figures, *_timing(held, texts)]
 
 
 def read(name: str) -> list[dict[str, Any]]:
-    """A half of a set, as evasions-open; a sealed one is packed, so that no search comes upon it."""
+    """A half of a set, as evasions-open; a sealed one is packed, so that no search comes upon it. Of a second set, those
+    lines that were not looked at.
+    """
     plain, packed = SETS / f"{name}.jsonl", SETS / f"{name}.jsonl.gz"
     text = gzip.decompress(packed.read_bytes()).decode() if packed.exists() else plain.read_text(encoding="utf-8")
-    return [json.loads(line) for line in text.splitlines() if line.strip()]
+    lines = [json.loads(line) for line in text.splitlines() if line.strip()]
+    return [line for number, line in enumerate(lines, 1) if number % SEEN_EVERY] if name.endswith("-2") else lines
 
 
 def wrong(name: str) -> Iterator[tuple[dict[str, Any], str]]:

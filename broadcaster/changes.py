@@ -162,6 +162,8 @@ class Changes:
         if isinstance(asked.order, UpgradeOrder):
             self._plans, self._upgraded = plans, asked
             self._upgrade = Upgrade(self._look(now_s), asked.order.outputs)
+            for charge in self._roster:
+                charge.standby.dismiss()  # it has read the old code
             log.info("upgrade.begun", outputs=asked.order.outputs)
         else:
             asked.answer(Answer(True, outcome.lines()))

@@ -13,6 +13,7 @@ from typing import Any
 from broadcaster import gang
 from broadcaster.children import Plan
 from broadcaster.member import Member
+from broadcaster.standby import Standby
 from broadcaster.watch import BackOff, Progress
 from pipeline.wire import Drain, Message
 
@@ -38,6 +39,8 @@ class Charge:
     first_code: int | None = None  #: exit status of the process that ended first
     drained: bool = False  #: asked to end, so its end is no death
     leaves: bool = False  #: not started again, and forgotten once it has ended
+    standby: Standby = field(default_factory=Standby)
+    stood_by: bool = False  #: the process that is there was its standby
     recycled_s: float = -RECYCLE_EVERY_S  #: when the monitor had it started anew last
 
     @property
@@ -64,13 +67,22 @@ class Charge:
         self.kill_s, self.first_code, self.drained, self.settled = None, None, False, False
         self.yields_s, self.fault = None, ""
         self.starts += 1
+        ready = self.standby.take()
+        self.stood_by = ready is not None
         for place in gang.places(self.plan.ranks):
             try:
-                self.members.append(Member.start(self.plan, place, environment, now_s))
+                member = ready or Member.start(self.plan, environment, now_s, rank=place.get("rank", 0))
             except OSError:
                 self.kill(now_s)
                 raise
+            member.begin(self.plan, place, now_s)
+            self.members.append(member)
             self.progress = self.members[0].progress
+
+    def stand_by(self, now_s: float) -> None:
+        """Have a process ready to follow this one, where the plan says so."""
+        if self.kill_s is None:
+            self.standby.keep(self.plan, self.progress.worked_s(now_s) or 0.0, now_s)
 
     def send(self, message: Message) -> None:
         """Tell the process that is on the wires; the others hear of it from there."""

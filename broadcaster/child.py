@@ -1,23 +1,26 @@
 """The entry of every child process: its section comes down the lifeline, then its work begins.
 
-Started as `python -m broadcaster.child KIND NAME` with the lifeline as standard input. It imports
-nothing but what its kind needs: a pusher must stay small.
+Started as `python -m broadcaster.child KIND NAME [standby]` with the lifeline as standard input. It imports
+nothing but what its kind needs: a pusher must stay small. A standby reads its modules first, and waits as long as it
+takes for the section of the one that it is to follow.
 """
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import importlib
 import os
 import signal
 import sys
 import traceback
+from pathlib import Path
 from typing import NoReturn
 
 import msgspec
 
 from pipeline.errors import BroadcasterError
-from pipeline.lifeline import Lifeline, LineClosed
+from pipeline.lifeline import SPEC_WAIT_S, Lifeline, LineClosed
 
 KINDS = {
     "chat": "broadcaster.chat.host:ChatSpec",
@@ -33,26 +36,32 @@ KINDS = {
 # Where torch is loaded the interpreter takes a second or two to take its modules apart, in playout a quarter, for which
 # viewers would wait when another one follows.
 HEAVY = ("engine", "playout")
+STANDBY = "standby"
 TRACE_FRAMES = 12  # the innermost ones
 LOGS_BY_NOTES = ("pusher", "probe")  # too small for a logging library of their own
 
 
 def main() -> int:
-    kind, name = sys.argv[1:3]
+    kind, name, *how = sys.argv[1:]
+    module_name, _, spec_name = KINDS[kind].partition(":")
     faulthandler.register(signal.SIGUSR1, all_threads=True)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor orders the shutdown
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
         lifeline = Lifeline.of_child()
-        section = lifeline.spec()
+        if STANDBY in how:
+            call_me(f"{STANDBY}-{name}")
+            importlib.import_module(module_name)
+        section = lifeline.spec(None if STANDBY in how else SPEC_WAIT_S)
     except LineClosed as error:
-        print(f"{name}: {error}", file=sys.stderr)  # noqa: T201
+        if STANDBY not in how:
+            print(f"{name}: {error}", file=sys.stderr)  # noqa: T201
         return 1
+    call_me(name)
     if kind not in LOGS_BY_NOTES:
         from broadcaster.log import configure  # only by those who log
 
         configure(name, verbose=bool(os.environ.get("BROADCASTER_VERBOSE")))
-    module_name, _, spec_name = KINDS[kind].partition(":")
     module = importlib.import_module(module_name)
     try:
         module.run(msgspec.convert(section.spec, getattr(module, spec_name)), lifeline)
@@ -66,6 +75,12 @@ def main() -> int:
         lifeline.note("error", "child.crashed", reason=traceback.format_exc(limit=-TRACE_FRAMES), error=repr(error))
         return 1
     return 0
+
+
+def call_me(name: str) -> None:
+    """The name that `top` shows, of which the kernel keeps 15 bytes."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/comm").write_text(name)
 
 
 def leave(status: int) -> NoReturn:

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from broadcaster import gpus, ladder, redis_server, tiers
+from broadcaster.child import STANDBY
 from broadcaster.config import Config
 from broadcaster.config_chat import ChatSection
 from broadcaster.names import PREVIEW, PROBE, pusher_name
@@ -65,7 +66,7 @@ class Plan:
     that is watched. `gated`: it runs only while the room's lease is not elsewhere. `understudy`: what works in a
     crash loop of this one, beside it, or in its place when the name is the same. `ranks`: so many processes are this
     child, and live and die together. `place`: of children with the same one, not "", only one runs: they use the same
-    cards.
+    cards. `standby`: another process of its kind stands by to follow it.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Plan:
     understudy: Plan | None = None
     ranks: int = 1
     place: str = ""
+    standby: bool = False
 
     @property
     def below(self) -> list[Plan]:
@@ -88,6 +90,11 @@ class Plan:
     @property
     def command(self) -> list[str]:
         return list(self.argv) or [sys.executable, "-m", "broadcaster.child", self.kind, self.name]
+
+    @property
+    def command_of_standby(self) -> list[str]:
+        """The same, for a process that reads its modules before it waits for its section."""
+        return [*self.command, STANDBY]
 
     @property
     def renewable(self) -> bool:
@@ -161,7 +168,7 @@ def _director(config: Config, runtime_dir: Path, owner: str) -> Plan:
         "when_no_output": config.when_no_output,
         "outputs": [output.name for output in config.outputs],
     }
-    return Plan("director", "director", 0, DIRECTOR_PHASES, spec)
+    return Plan("director", "director", 0, DIRECTOR_PHASES, spec, standby=config.standby)
 
 
 def _chat(config: Config, chat: ChatSection, runtime_dir: Path, owner: str) -> Plan:
@@ -229,7 +236,7 @@ def _playout(config: Config, runtime_dir: Path, engines: list[str]) -> Plan:
         "picture": str(config.avatar.image or PRESENTER),
         "uncounted": [name for name, wanted in ((PREVIEW, config.preview), (PROBE, config.probe)) if wanted],
     }
-    whole = Plan("playout", "playout", 2, PLAYOUT_PHASES, spec)
+    whole = Plan("playout", "playout", 2, PLAYOUT_PHASES, spec, standby=config.standby)
     # Of what can be at fault in a crash loop, the encoder's cost and the picture can be done without. Other headers
     # make every output reconnect, which they have to anyway: a loop outlasts the 4 s for which they wait.
     return replace(whole, understudy=replace(whole, spec=spec | {"preset": FALLBACK_PRESET, "picture": ""}))

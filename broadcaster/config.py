@@ -205,6 +205,7 @@ class Config(Section):
     evidence: EvidenceSection = EvidenceSection()
     preview: bool = True
     probe: bool = True
+    standby: bool = True
 
     @field_validator("room")
     @classmethod

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import importlib
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import structlog
@@ -20,8 +19,6 @@ import structlog
 from broadcaster import pasted
 from broadcaster.director_spec import DirectorSpec
 from broadcaster.events import Event
-from broadcaster.rewrite.budget import Budget
-from broadcaster.rewrite.rewriter import Endpoint, Rewriter
 from broadcaster.rewrite.settings import RewriteSpec
 from broadcaster.schedule.jobs import Run
 from broadcaster.script.model import Script
@@ -33,6 +30,9 @@ from broadcaster.takeover import Became, Outcome
 from broadcaster.utterance import Lane
 from pipeline.clock import Clock
 from tts.text import sentences
+
+if TYPE_CHECKING:
+    from broadcaster.rewrite.rewriter import Rewriter
 
 REWRITE_FILE = "rewrite.json"  # what was asked of its endpoint today
 
@@ -169,10 +169,13 @@ class Manuscript:
         self._put(Event(name, "", facts=dict(facts)))
 
     def _rewriting(self, spec: RewriteSpec) -> Rewriter:
-        """Its library is loaded only where it is asked for."""
-        client: Endpoint = importlib.import_module("broadcaster.rewrite.client").ChatClient(spec)
+        """All of it is loaded only where it is asked for."""
+        from broadcaster.rewrite.budget import Budget
+        from broadcaster.rewrite.client import ChatClient
+        from broadcaster.rewrite.rewriter import Rewriter
+
         budget = Budget(self._state_dir / REWRITE_FILE, spec.requests_per_day, spec.tokens_per_day, self._clock)
-        return Rewriter(client, budget, self._clock, self._locked_names, spec.remembered)
+        return Rewriter(ChatClient(spec), budget, self._clock, self._locked_names, spec.remembered)
 
     def _locked_names(self) -> list[str]:
         """What no rewriting may change: names of the configuration, and all that products are said to be."""

@@ -33,13 +33,15 @@ class Member:
     stopped_since_s: float | None = None  #: when it was first seen stopped; None while it runs
 
     @staticmethod
-    def start(plan: Plan, place: Mapping[str, Any], environment: Mapping[str, str] | None, now_s: float) -> Member:
-        """Start the process; OSError when the program cannot be run."""
+    def start(
+        plan: Plan, environment: Mapping[str, str] | None, now_s: float, *, rank: int = 0, standby: bool = False
+    ) -> Member:
+        """Start the process, which waits for `begin`; OSError when the program cannot be run."""
         line, theirs = Lifeline.pair()
         ours = not plan.foreign
         try:
             process = subprocess.Popen(
-                plan.command,
+                plan.command_of_standby if standby else plan.command,
                 stdin=theirs.fileno() if ours else subprocess.DEVNULL,
                 stdout=None if ours else subprocess.DEVNULL,
                 preexec_fn=None if ours else _end_with_parent,
@@ -52,13 +54,16 @@ class Member:
         finally:
             theirs.close()
         progress = Progress(started_s=now_s, beat_s=now_s)
-        if ours:
-            line.send(Spec(child=plan.name, kind=plan.kind, spec={**plan.spec, **place}))
-        else:
+        if not ours:
             line.close()
             progress.beat(now_s, "running", busy=False)
-        rank = place.get("rank", 0)
         return Member(rank, process, os.pidfd_open(process.pid), line if ours else None, progress)
+
+    def begin(self, plan: Plan, place: Mapping[str, Any], now_s: float) -> None:
+        """Give it its section, and what this rank is told beside it."""
+        if self.line is not None:
+            self.progress = Progress(started_s=now_s, beat_s=now_s)
+            self.line.send(Spec(child=plan.name, kind=plan.kind, spec={**plan.spec, **place}))
 
     @property
     def pid(self) -> int:
@@ -78,6 +83,13 @@ class Member:
         code = self.process.wait()
         os.close(self.exit_fd)
         return code
+
+    def forget(self) -> None:
+        """Give up the line and the descriptor of one that nobody reaps by it."""
+        os.close(self.exit_fd)
+        if self.line is not None:
+            self.line.close()
+            self.line = None
 
     def is_stopped(self, traced: bool = True) -> bool:
         """Whether the kernel holds the process in state T (SIGSTOP), or in t, by a debugger."""

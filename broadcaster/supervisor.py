@@ -137,7 +137,8 @@ class Supervisor:
         if charge.plan.kind == "playout" and self._emergency.panic.on:
             charge.send(self._emergency.panic)
         ranks = {"ranks": [member.pid for member in charge.members]} if charge.plan.ranks > 1 else {}
-        log.info("child.started", child=charge.plan.name, pid=charge.pid, starts=charge.starts, **ranks)
+        stood_by = {"stood_by": True} if charge.stood_by else {}
+        log.info("child.started", child=charge.plan.name, pid=charge.pid, starts=charge.starts, **stood_by, **ranks)
 
     def _watch(self, charge: Charge, member: Member) -> None:
         self._selector.register(member.exit_fd, selectors.EVENT_READ, lambda: self._reap(charge, member))
@@ -215,6 +216,9 @@ class Supervisor:
             elif charge.yields_s is None and not charge.settled and (charge.progress.worked_s(now) or 0.0) >= STEADY_S:
                 self._roster.steady(charge, now)
         if self._stage is None:
+            if not self._changes.upgrading:
+                for charge in self._roster:
+                    charge.stand_by(now)
             for charge in self._roster.slow():
                 self._roster.step_down(charge, ladder.SLOW, now)
             self._roster.hand_over(now)
@@ -389,6 +393,8 @@ class Supervisor:
         """Drain the children of this stage: words first, packets last, so that nothing is cut short."""
         if self._stage is None:
             self._changes.abandon()
+            for charge in self._roster:
+                charge.standby.dismiss()
         self._stage = stage
         self._stage_ends_s = self._now() + DRAIN_S[stage]
         for charge in self._roster.running(stage):

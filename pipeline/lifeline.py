@@ -50,9 +50,9 @@ class Lifeline:
     def fileno(self) -> int:
         return self._socket.fileno()
 
-    def spec(self) -> Spec:
-        """Wait for the first message, the child's section; LineClosed when none comes."""
-        select.select([self._socket], [], [], SPEC_WAIT_S)
+    def spec(self, wait_s: float | None = SPEC_WAIT_S) -> Spec:
+        """Wait for the first message, the child's section; LineClosed when none comes. None: as long as it takes."""
+        select.select([self._socket], [], [], wait_s)
         messages = self.poll()
         if messages and isinstance(messages[0], Spec):
             self._early = messages[1:]

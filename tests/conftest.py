@@ -11,6 +11,9 @@ from typing import NoReturn
 
 import pytest
 
+from tests.station import Station
+
+Station.defaults = {"standby": False}  # two seconds of a core for each room, which most outlive by little
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two workers on two cores: more threads only wait for one another
 
 

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import redis
 import yaml
@@ -20,6 +20,7 @@ from broadcaster.client import Client
 from broadcaster.config import load
 from broadcaster.room import redis_of
 from pipeline.errors import RedisDown
+from tests.lab import census
 
 ROOT = Path(__file__).parents[1]
 
@@ -36,6 +37,7 @@ class Station:
     """`broadcaster run` in a directory of its own. program: what is run with the configuration's path."""
 
     program: Sequence[str] = ("broadcaster.cli", "run")
+    defaults: ClassVar[Mapping[str, Any]] = {}  #: of the configuration, where a room says nothing else
 
     def __init__(self, directory: Path, **config: Any) -> None:
         self.directory = directory
@@ -45,6 +47,7 @@ class Station:
             "state_dir": str(directory / "var"),
             "voice": {"chain": ["espeak"], "name": "en"},
             "control": {"listen": "127.0.0.1:0"},
+            **self.defaults,
             **config,
         }
         self.config_path.write_text(yaml.safe_dump(tree))
@@ -108,6 +111,10 @@ class Station:
 
     def pids(self) -> Mapping[str, int]:
         return {name: child["pid"] for name, child in self.status().get("children", {}).items() if child["pid"]}
+
+    def standby(self, name: str) -> int | None:
+        """The process that has read its modules and waits to follow this child."""
+        return census.standbys(self.process.pid).get(name) if self.process else None
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> int:
         """Signal a child, once it runs (again); returns the pid it had."""

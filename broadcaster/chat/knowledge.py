@@ -163,9 +163,7 @@ def _is_asked(meant: Meant, read: Sequence[Unit], clauses: Sequence[bool]) -> bo
     return any(is_asking for number, is_asking in enumerate(clauses) if {number - 1, number} & own)
 
 
-def _topic_evidence(
-    topic: Topic, heard: Heard, best: ProductEvidence | None, *, is_asking: bool
-) -> TopicEvidence:
+def _topic_evidence(topic: Topic, heard: Heard, best: ProductEvidence | None, *, is_asking: bool) -> TopicEvidence:
     beside = sure_of_product(best) if best else 0.0
     rivals = (other for other in heard.topics if other.id != topic.id and (other.is_own or not topic.is_own))
     rival = max((other.score for other in rivals), default=0.0)

@@ -14,7 +14,17 @@ from dataclasses import dataclass
 from broadcaster.chat.knowledge_names import NAMED
 from broadcaster.chat.knowledge_replies import CURRENCY, money_of, value_of
 from broadcaster.chat.knowledge_units import Unit, units
-from broadcaster.chat.knowledge_words import ASPECT, ATTRIBUTE, PART, POINTER, VALUE, Attribute, Span, Words, field_language
+from broadcaster.chat.knowledge_words import (
+    ASPECT,
+    ATTRIBUTE,
+    PART,
+    POINTER,
+    VALUE,
+    Attribute,
+    Span,
+    Words,
+    field_language,
+)
 from broadcaster.script.products import Catalog
 
 PRICE, STOCK, ALWAYS = "price", "stock", "about"  # the last may be asked of any product: name and price are an answer
@@ -92,8 +102,7 @@ class Goods:
         its = self._products[product]
         wanted: dict[str, None] = {}
         hinted: dict[str, None] = {}
-        missing = is_untold = False
-        lacks = False
+        missing = is_untold = lacks = False
         explained: defaultdict[int, float] = defaultdict(float)  # clause → weight
         left: defaultdict[int, float] = defaultdict(float)
         silent = 0.0
@@ -104,7 +113,7 @@ class Goods:
             values = [name for name in span.of(VALUE) if name in its.has] if not named.issuperset(here) else []
             if its.is_untold(span):
                 asks, values = [name for name in asks if not its.has[name].aspects], []
-                is_untold = missing = missing or not asks
+                is_untold, missing = is_untold or not asks, missing or not asks
             elif not asks and not values and not is_name and not span.is_silent:
                 if span.mass >= TELLING or text[span.begin].raw[0].isdigit():
                     values = list(_told(text[span.begin : span.end], span, its.told))
@@ -126,7 +135,8 @@ class Goods:
             attributes = (its.has[ALWAYS],)
         pointed = any(POINTER in span.means for span in cut)
         whole = sum(explained.values()) + silent
-        return Asked(attributes, bool(hinted) and not wanted, vague, missing, pointed, whole, unsaid, lacks or is_untold)
+        untold = lacks or (is_untold and not wanted)
+        return Asked(attributes, bool(hinted) and not wanted, vague, missing, pointed, whole, unsaid, untold)
 
     def _chosen(self, its: _Product, wanted: list[str], hinted: list[str]) -> tuple[Attribute, ...]:
         """What is told, first what is most to the point: a value that was named beside "available" is the question."""
@@ -169,15 +179,16 @@ class Goods:
         owners = {field: name for name, one in self._words.attributes.items() if name in has for field in one.fields}
         for field, text in fields.items():
             base, _ = field_language(field)
-            if not _is_told(base) and base not in KINDS:
+            if not _is_told(base) and base not in KINDS and base not in NAMED:
                 continue
             owner = "" if base in KINDS else owners.get(base, "")
             read = units(text)
             cut, things = self._words.understood(read)
             for span in (*cut, *things):
                 if not span.is_silent:
-                    for key in _keys(read[span.begin : span.end], span):
-                        found.setdefault(key, owner)
+                    keys = span.of(PART) if base in NAMED else _keys(read[span.begin : span.end], span)
+                    for key in keys:
+                        found.setdefault(f"{PART}:{key}" if base in NAMED else key, owner)
         return found
 
 

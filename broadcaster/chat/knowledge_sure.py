@@ -23,8 +23,8 @@ class ProductEvidence(NamedTuple):
     not. somebody: who or why is asked. in_talk: no name was said, it is the product of the
     conversation. pointed: with a word for it. topical: how sure the best entry of the FAQ is; elsewhere: the same where
     nothing known is asked of the product. goods, talk: how likely that something is asked of goods, and nothing, by all
-    words; talked: how like it is to talk. asking: it is a question by its form; remark: it is none, and nothing is asked
-    for by its name.
+    words; talked: how like it is to talk. asking: it is a question by its form; remark: it is none, and nothing is
+    asked for by its name.
     """
 
     explained: float
@@ -53,9 +53,9 @@ class ProductEvidence(NamedTuple):
 class TopicEvidence(NamedTuple):
     """alike: to a way to ask it. whole: share of that one that was said. known: share of the question that the entry
     speaks of. told: how much that is. left: how much it does not speak of. ahead: of the next entry, −1 to 1. lean: how
-    likely it asks that, by all words; goods, talk: something of goods, and nothing. nobodys: how like it is what no entry
-    answers; behind: so much more than this. beside: how sure the best product is; known_beside: the same where something
-    known is asked of it. asking: it is a question by its form.
+    likely it asks that, by all words; goods, talk: something of goods, and nothing. nobodys: how like it is to what no
+    entry answers; behind: so much more than to this. beside: how sure the best product is; known_beside: the same where
+    something known is asked of it. asking: it is a question by its form.
     """
 
     alike: float
@@ -74,46 +74,46 @@ class TopicEvidence(NamedTuple):
     asking: float
 
 
-PRODUCT_BIAS = -7.57
+PRODUCT_BIAS = -8.78
 PRODUCT_WEIGHTS = ProductEvidence(
-    explained=2.02,
-    left=-0.05,
-    idle=-1.52,
-    said=0.75,
-    told=2.71,
-    head=1.29,
-    ahead=3.60,
-    asked=1.27,
-    hinted=1.68,
-    vague=0.21,
-    missing=-0.31,
-    somebody=-2.37,
-    in_talk=3.86,
-    pointed=1.03,
-    topical=-1.49,
-    elsewhere=-2.44,
-    goods=0.64,
-    talked=-0.18,
-    talk=-1.68,
-    asking=0.99,
-    remark=-1.68,
+    explained=2.76,
+    left=0.05,
+    idle=-1.16,
+    said=1.76,
+    told=2.35,
+    head=1.34,
+    ahead=4.30,
+    asked=1.24,
+    hinted=2.14,
+    vague=0.51,
+    missing=0.18,
+    somebody=-2.24,
+    in_talk=4.45,
+    pointed=0.71,
+    topical=-1.82,
+    elsewhere=-2.43,
+    goods=0.53,
+    talked=-0.31,
+    talk=-1.90,
+    asking=1.21,
+    remark=-2.01,
 )
-TOPIC_BIAS = -11.13
+TOPIC_BIAS = -11.20
 TOPIC_WEIGHTS = TopicEvidence(
-    alike=1.06,
-    whole=0.74,
-    known=2.22,
-    told=3.70,
+    alike=0.86,
+    whole=0.93,
+    known=2.12,
+    told=3.78,
     left=-1.46,
-    ahead=2.19,
-    lean=4.58,
-    nobodys=-0.19,
-    behind=0.09,
-    goods=-1.46,
-    talk=-1.02,
-    beside=-3.17,
-    known_beside=-2.10,
-    asking=2.75,
+    ahead=2.52,
+    lean=4.44,
+    nobodys=-0.09,
+    behind=-0.07,
+    goods=-1.80,
+    talk=-1.04,
+    beside=-2.92,
+    known_beside=-2.36,
+    asking=2.88,
 )
 
 

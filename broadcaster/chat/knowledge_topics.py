@@ -27,7 +27,7 @@ from broadcaster.chat.knowledge_features import (
     joined,
     pieces_of,
 )
-from broadcaster.chat.knowledge_leaning import Leaning, Leanings
+from broadcaster.chat.knowledge_leaning import Leaning
 from broadcaster.chat.knowledge_units import Unit, units
 from broadcaster.chat.knowledge_ways import Way, Ways, nearest_of
 from broadcaster.chat.knowledge_words import Span, Words
@@ -54,8 +54,8 @@ JUDGED_MAX, FOUND_MAX = 8, 4  # entries of one question
 @dataclass(frozen=True, slots=True)
 class Topic:
     """alike: cosine with the nearest way to ask it, 0 to 1. whole: share of that one's words that were said. known:
-    share of the question that the entry speaks of. told: how much that is. lean: how likely it is that kind of question,
-    by all of its words. is_own: it is told in the viewer's language."""
+    share of the question that the entry speaks of. told: how much that is. lean: how likely it is that kind of
+    question, by all of its words. is_own: it is told in the viewer's language."""
 
     id: str
     alike: float

@@ -2,8 +2,8 @@
 
 In: data/words.yaml and data/goods.yaml, names of further attributes, units of a text. Out: spans of these units with
 what each of them may mean: an attribute (`attribute:price`), the value of one (`value:colour`), a topic
-(`topic:refund`), a kind of goods (`goods:12`), what they look like (`looks:5`), a part of them, a pointer, a person, talk of
-something else (`elsewhere`), or nothing (`filler`).
+(`topic:refund`), a kind of goods (`goods:12`), what they look like (`looks:5`), a part of them, a pointer, a person, talk
+of something else (`elsewhere`), or nothing (`filler`).
 """
 
 from __future__ import annotations

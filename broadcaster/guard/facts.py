@@ -25,6 +25,7 @@ RANGES = {"tens": (20, 100), "ten": (10, 20), "hundred": (100, 200), "hundreds":
 DOZEN = 12
 FEW = 9  # pieces, the most that are "a handful"
 POSTAGE_MOST = 60  # on top of a price, where postage is spoken of
+PARTS = (2, 3, 4, 6, 9, 12)  # in which a price may be paid
 TERMS_MOST = 4  # of a sum that is added up
 STATES: tuple[tuple[re.Pattern[str], Callable[[int], bool]], ...] = (
     (SAID["NONE_LEFT"], lambda stock: stock == 0),
@@ -142,6 +143,9 @@ class Facts:
         if SAID["POSTAGE"].search(text):
             spoken = {value for one in said for value in one.values}
             found |= {value for value in spoken for _, cost in terms if 0 < value - cost <= POSTAGE_MOST}
+        if SAID["INSTALMENTS"].search(text):
+            spoken = {value for one in said for value in one.values}
+            found |= {value for value in spoken for _, cost in terms for n in PARTS if abs(value * n - cost) < 1}
         return frozenset(found)
 
     def _deals(self, text: str, mentions: Sequence[Mention], product: str) -> Iterator[Finding]:

@@ -20,7 +20,7 @@ from broadcaster.guard.tables import english, readings
 
 UNIT = re.compile(rf"[{HAN}]|[a-z0-9]+")
 TAKEN = 4.5  # gain from which on a stretch is taken for the word it sounds like
-BY_CHANCE = 1.0  # gain below which a word was not meant that others reach into
+BY_CHANCE = 1.5  # by which the gain has to be more than what words win that reach into it: 放假|发票 is no 假发票
 PARTED = -2.0  # and what pieces add: nobody parts words by chance
 COMMON = 8000  # English words so common are no pinyin when they stand side by side
 RUNS_KEPT = 20_000  # runs of letters of which is known what they may spell
@@ -116,7 +116,8 @@ class HanWords:
         window, begin, end = window_of(cells, at, match.cells)
         won = gain(window, begin, end, word.word) + placed(window[begin:end]) - match.loss
         if match.plain:
-            return won >= BY_CHANCE or not reach(window, begin, end)
+            across = reach(window, begin, end)
+            return not across or won >= across + BY_CHANCE
         if SIGN in gaps or SPACE in gaps:
             won -= PARTED
         return won >= TAKEN

@@ -11,6 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from broadcaster.guard.fold import IS_HAN
 from broadcaster.guard.goods import Goods
@@ -131,10 +132,11 @@ class Kinds:
                     self._nouns[noun].append((product.identity, kinds))
         nouns = sorted(self._nouns, key=len, reverse=True)
         self._said = self._pattern(nouns) if nouns else None
+        self._behind = self._told_behind(nouns) if nouns else None
 
     def find(self, text: str) -> Iterator[Contradiction]:
         """In folded text."""
-        for match in self._said.finditer(text) if self._said else ():
+        for match in chain(*(one.finditer(text) for one in (self._said, self._behind) if one)):
             noun = match["han"] or match["latin"]
             if DENIED.search(text[: match.start()]):
                 continue
@@ -158,6 +160,17 @@ class Kinds:
             noun[at:] for at in range(len(noun)) if len(noun) - at >= 2 or noun in ("茶", "杯", "壶", "灯", "包", "伞")
         )
 
+    def _told_behind(self, nouns: list[str]) -> re.Pattern[str]:
+        """`The tote is made of calfskin`, 枕套其实是缎面的."""
+        words = sorted(self._meanings, key=len, reverse=True)
+        han, kinds_han = (_any(one for one in row if IS_HAN.search(one)) for row in (nouns, words))
+        latin, kinds_latin = (_any(one for one in row if one.isascii()) for row in (nouns, words))
+        return re.compile(
+            rf"(?P<han>{han})(?:这|可|其实|都|里外|全|就)*是(?:纯|真|正宗|百分百|用)?(?P<kinds_han>{kinds_han})(?:的|做|材质|面料|制)"
+            rf"|(?<![a-z])(?P<latin>{latin})(?:e?s)? (?:is|are) (?:really |actually |pure |real |genuine |all |solid )*(?:made (?:of|from) )?"
+            rf"(?:pure |real |genuine |solid )?(?P<kinds_latin>{kinds_latin})(?![a-z])"
+        )
+
     def _pattern(self, nouns: list[str]) -> re.Pattern[str]:
         han = "|".join(re.escape(one) for one in nouns if IS_HAN.search(one)) or "(?!)"
         latin = "|".join(re.escape(one) for one in nouns if not IS_HAN.search(one)) or "(?!)"
@@ -171,3 +184,7 @@ class Kinds:
             rf"|(?<![a-z])(?P<kinds_latin>(?:{kinds_latin})(?:[\s-](?:{kinds_latin}))?)"
             rf"[\s-](?:[a-z]+[\s-])?(?P<latin>{latin})(?:e?s)?(?![a-z])"
         )
+
+
+def _any(words: Iterable[str]) -> str:
+    return "|".join(map(re.escape, words)) or "(?!)"

@@ -195,9 +195,9 @@ def _ideas() -> RuleBook:
 
 def _bounded(wording: str) -> str:
     """Latin words whole."""
-    before = r"\b" if wording[:1].isascii() and wording[:1].isalnum() else ""
-    after = r"\b" if wording[-1:].isascii() and wording[-1:].isalnum() else ""
-    return f"{before}(?:{wording}){after}" if before or after else wording
+    if not (wording[:1].isascii() and (wording[:1].isalnum() or wording[:1] == "(")):
+        return wording
+    return rf"(?<![a-z])(?:{wording})(?![a-z])"
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:

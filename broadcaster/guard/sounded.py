@@ -35,7 +35,7 @@ def sounded(text: str) -> Iterator[tuple[int, int, str]]:
             figures = figure + figures
         if figures and figures[0] != text[match.end("han") - len(figures)] and figures[0] in HAN_UNITS:
             figures = figures[1:]  # 摆一块: no sum begins with what is only heard as a hundred
-        rest = _heard(match["rest"]) if match["rest"] not in ("", "儿") else ""
+        rest = _heard(match["rest"]) if match["rest"] not in ("", "儿", "钱") else ""
         begin, end = match.end("han") - len(figures), match.end("rest") if rest else match.end("unit")
         meant = f"{figures}{match['unit']}{rest}"
         if figures and meant != text[begin:end]:

@@ -18,6 +18,8 @@ from broadcaster.guard.stock import SAID, How, Left
 PIECES_MAX = 100  # that a sum is taken to be for
 AFTER_CHARS = 12  # behind a sum, in which it is said for how many
 NEAR_LEAST = 5  # a number beside a product that may be a price
+HOURS = 25  # and where it may be a time
+BEFORE_CHARS = 24  # before its sentence, in which a question may name the product
 BESIDE_CHARS = 14  # between a number and the product that it counts
 
 
@@ -62,10 +64,12 @@ def _near(text: str, mentions: Sequence[Mention]) -> Iterator[Amount]:
         for match in pattern.finditer(text):
             begin, end = match.span("sum")
             first, last = sentence(text, begin, end)
-            beside = any(first <= one.begin and one.end <= last for one in mentions)
+            beside = any(first - BEFORE_CHARS <= one.begin and one.end <= last for one in mentions)
             within = any(one.begin <= begin and end <= one.end for one in mentions)
             no_price = SAID["NO_SUM_BEFORE"].search(text[:begin])
-            if beside and not within and not no_price and (found := values(match["sum"])) and max(found) >= NEAR_LEAST:
+            found = values(match["sum"])
+            least = HOURS if SAID["TIME_BEFORE"].search(text[:begin]) else NEAR_LEAST
+            if beside and not within and not no_price and found and max(found) >= least:
                 yield Amount(begin, end, found)
 
 

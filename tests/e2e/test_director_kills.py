@@ -26,7 +26,7 @@ def test_a_director_killed_five_times_loses_and_repeats_nothing_and_nobody_else_
     path = tmp_path / "script.md"
     path.write_text("\n\n".join(map(" ".join, SCRIPT)))
     outputs = [{"name": "main", "url": f"file:{tmp_path}/a.mp4"}]
-    with on_air(tmp_path, outputs=outputs, script={"file": str(path)}) as station:
+    with on_air(tmp_path, outputs=outputs, script={"file": str(path)}, standby=True) as station:
         before = station.pids()
         for number in range(KILLS):
             name, how = f"p{number}", dice.choice(["append", "insert", "now"])

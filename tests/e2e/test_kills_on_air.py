@@ -26,7 +26,8 @@ def nginx() -> Iterator[NginxRtmp]:
 @pytest.fixture(scope="module")
 def station(tmp_path_factory: pytest.TempPathFactory, nginx: NginxRtmp) -> Iterator[Station]:
     directory = tmp_path_factory.mktemp("room")
-    with on_air(directory, outputs=[{"name": "main", "url": nginx.url("key?sign=a&b=c")}]) as made:
+    outputs = [{"name": "main", "url": nginx.url("key?sign=a&b=c")}]
+    with on_air(directory, outputs=outputs, standby=True) as made:
         yield made
 
 
@@ -123,8 +124,11 @@ def test_a_playout_killed_comes_back_on_air_with_the_same_engine(station: Statio
     station.client.say(LONG, id="over-playout")
     until(lambda: "started" in station.story("over-playout"), 20)
     before = station.pids()
+    until(lambda: station.standby("playout"), 20, "another process stands by")
+    ready = station.standby("playout")
     station.kill("playout")
     until(lambda: station.pids().get("playout") not in (None, before["playout"]), 10)
+    assert station.pids()["playout"] == ready, "and is the one that follows"
     station.wait_live(15)
     until(lambda: "aired" in station.story("over-playout"), 60, "what was cut is said in the end")
     after = station.pids()

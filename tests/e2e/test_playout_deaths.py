@@ -22,7 +22,7 @@ SCRIPT = "One. Two. Three. Four. Five. Six.\n\n" * 3
 @pytest.mark.long
 def test_a_session_outlives_playout_killed_and_stopped(tmp_path: Path, nginx: NginxRtmp) -> None:  # noqa: F811
     (tmp_path / "script.md").write_text(SCRIPT)
-    config = {"avatar": {"engine": "pattern"}, "script": {"file": str(tmp_path / "script.md")}}
+    config = {"avatar": {"engine": "pattern"}, "script": {"file": str(tmp_path / "script.md")}, "standby": True}
     with on_air(tmp_path, outputs=[{"name": "main", "url": nginx.url("key")}], **config) as station:
         viewer = Listener(nginx.url("key"), tmp_path / "heard")
         until(viewer.is_playing, 30, "the viewer sees something")

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+STANDBY = "standby"
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -36,8 +37,20 @@ def pids(supervisor: int) -> dict[str, int]:
             argv = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
             if "redis-server" in Path(argv[0].split(" ")[0]).name:
                 found.setdefault("redis", pid)
+            elif Path(f"/proc/{pid}/comm").read_text().startswith(STANDBY):
+                continue  # nobody yet
             elif "child" in argv or "broadcaster.child" in argv:
-                found.setdefault([word for word in argv if word][-1], pid)
+                found.setdefault([word for word in argv if word not in ("", STANDBY)][-1], pid)
+    return found
+
+
+def standbys(supervisor: int) -> dict[str, int]:
+    """The processes that stand by, by the name of the child that each would follow."""
+    found = {}
+    for pid in _children(supervisor):
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{pid}/comm").read_text().startswith(STANDBY):
+                found[Path(f"/proc/{pid}/cmdline").read_text().split("\0")[-3]] = pid
     return found
 
 

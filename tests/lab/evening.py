@@ -136,19 +136,24 @@ def _begins(report: Report, said: saidlog.Said) -> bool:
     return (report.utterance, report.sentence) == (said.utterance, said.sentence) and report.seq < said.seq
 
 
-def recorded_to(log: Sequence[Mapping[str, Any]], recordings: Sequence[Path]) -> tuple[int, float] | None:
-    """The last sample on air, and its second of the recording: the last picture is the last slot of playout.
+def recorded_to(log: Sequence[Mapping[str, Any]], ends_ms: Sequence[float]) -> tuple[int, float] | None:
+    """The first sample of the last slot on air, and its second of the recording. ends_ms: its last picture, by file.
 
-    None where there is not one recording of one playout, or it did not end in good order.
+    None where there is not one recording of one playout, or that did not end in good order.
     """
-    told = {name: [line for line in log if line.get("event") == name] for name in ("playout.opened", "playout.closed")}
-    opened, closed = told.values()
-    if (len(opened), len(closed), len(recordings)) != (1, 1, 1):
+    opened, closed = (
+        [line for line in log if line.get("event") == name] for name in ("playout.opened", "playout.closed")
+    )
+    if (len(opened), len(closed), len(ends_ms)) != (1, 1, 1):
         return None
     skipped = sum(line["slots"] for line in log if line.get("event") == "clock.skipped")
     last = int(opened[0]["slot"]) + int(closed[0]["slots"]) + skipped - 1
-    pictures_ms = inspect(recordings[0], pictures=False, sound=False).video_ms
-    return (last * AIR_SAMPLES, max(pictures_ms) / 1000) if pictures_ms else None
+    return last * AIR_SAMPLES, ends_ms[0] / 1000
+
+
+def _ends_ms(directory: Path) -> list[float]:
+    found = [inspect(path, pictures=False, sound=False) for path in sorted(directory.glob(f"{RECORDING[:-4]}-*.mp4"))]
+    return [max(one.video_ms, default=0.0) for one in found]
 
 
 # ── the program ──────────────────────────────────────────────────────────────────────────────────
@@ -160,7 +165,8 @@ def _pool(path: Path, began_s: float) -> Pool:
     plan = next(plan for plan in children.plan(loaded, loaded.runtime_dir) if plan.kind == "chat")
     spec = msgspec.convert(dict(plan.spec), ChatSpec)
     pool = Pool(limits_of(spec), began_s)
-    Lists(*(Path(one) if one else None for one in (spec.blocked_users, spec.blocked_words)), pool.block).refresh()
+    users, words = (Path(one) if one else None for one in (spec.blocked_users, spec.blocked_words))
+    Lists(users, words, pool.block).refresh()
     return pool
 
 
@@ -181,8 +187,7 @@ def main(arguments: Sequence[str]) -> int:
     station = Station(directory, **tree_of(given.config, directory))
     print(f"{directory}: {len(lines)} comments, {given.seconds:g} s", flush=True)
     seen = run(station, lines, given.seconds)
-    end = recorded_to(station.log(), sorted(directory.glob(f"{Path(RECORDING).stem}-*.mp4")))
-    said = heard(directory / "var", end)
+    said = heard(directory / "var", recorded_to(station.log(), _ends_ms(directory)))
     _keep(directory / "events.jsonl", seen.events)
     _keep(directory / "said.jsonl", [asdict(word) for word in said])
     why = audience.passed_over(seen.sent, _pool(station.config_path, seen.began_s))
