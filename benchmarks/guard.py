@@ -53,8 +53,8 @@ def run() -> list[Figure]:
 
 
 def read(name: str) -> list[dict[str, Any]]:
-    """A half of a set, as evasions-open; a sealed one is packed, so that no search comes upon it. Of a second set, those
-    lines that were not looked at.
+    """A half of a set, as evasions-open; a sealed one is packed, so that no search comes upon it. Of a second set,
+    those lines that were not looked at.
     """
     plain, packed = SETS / f"{name}.jsonl", SETS / f"{name}.jsonl.gz"
     text = gzip.decompress(packed.read_bytes()).decode() if packed.exists() else plain.read_text(encoding="utf-8")

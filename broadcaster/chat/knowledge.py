@@ -200,6 +200,7 @@ def _evidence(
         asked=float(is_known and not asked.hinted),
         hinted=float(is_known and asked.hinted),
         vague=float(asked.vague),
+        guessed=bounded(asked.left) if asked.vague else 0.0,
         missing=float(asked.missing),
         somebody=0.0,
         in_talk=float(in_talk),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from broadcaster.chat.knowledge_names import NAMED
@@ -72,7 +72,7 @@ class _Product:
 
     has: Mapping[str, Attribute]
     told: Mapping[str, str]
-    untold: Set[str]
+    untold: frozenset[str]
 
     def lacks(self, span: Span) -> bool:
         """Whether it speaks of a part that no value speaks of."""
@@ -81,8 +81,8 @@ class _Product:
 
     def is_untold(self, span: Span) -> bool:
         """Whether it asks for aspects alone that are not told."""
-        aspects = set(span.of(ASPECT)) if self.untold else set()
-        return bool(aspects) and aspects <= self.untold
+        aspects = span.of(ASPECT)
+        return bool(aspects) and self.untold.issuperset(aspects)
 
 
 class Goods:
@@ -117,7 +117,7 @@ class Goods:
             elif not asks and not values and not is_name and not span.is_silent:
                 if span.mass >= TELLING or text[span.begin].raw[0].isdigit():
                     values = list(_told(text[span.begin : span.end], span, its.told))
-                missing = missing or (not values and any(True for _ in (*span.of(ATTRIBUTE), *span.of(VALUE))))
+                missing = missing or (not values and bool(span.of(ATTRIBUTE) or span.of(VALUE)))
             wanted.update(dict.fromkeys(asks))
             hinted.update(dict.fromkeys(name for name in values if name))
             if span.is_silent:
@@ -125,7 +125,7 @@ class Goods:
                 continue
             is_explained = bool(asks or values or is_name or not meant.isdisjoint(here))
             (explained if is_explained else left)[clause] += span.mass
-            lacks = lacks or (not is_name and its.lacks(span))
+            lacks = lacks or (not is_explained and its.lacks(span))
         unsaid = sum(weight * (1.0 if explained[clause] else BESIDE) for clause, weight in left.items())
         if missing:
             hinted.pop(PRICE, None)  # "how much" of something else

@@ -133,4 +133,4 @@ def _asked(
 
 def _is_asking(span: Span) -> bool:
     """What is asked for says nothing of which product."""
-    return any(True for _ in span.of(ATTRIBUTE)) and not any(True for _ in span.things())
+    return bool(span.of(ATTRIBUTE)) and not span.things()

@@ -19,7 +19,8 @@ class ProductEvidence(NamedTuple):
     """explained: share of the question that product and attributes account for. left: how much they do not; idle: the
     same where nothing is asked for that is in the file. said: share of the name that was said. told: how much that
     tells. head: how like its last word was said. ahead: of the next product, −1 to 1. asked: an attribute that the file
-    has; hinted: one of its values; vague: something that its description may say. missing: an attribute that it has
+    has; hinted: one of its values; vague: something that its description may say; guessed: how
+    much is not accounted for then. missing: an attribute that it has
     not. somebody: who or why is asked. in_talk: no name was said, it is the product of the
     conversation. pointed: with a word for it. topical: how sure the best entry of the FAQ is; elsewhere: the same where
     nothing known is asked of the product. goods, talk: how likely that something is asked of goods, and nothing, by all
@@ -37,6 +38,7 @@ class ProductEvidence(NamedTuple):
     asked: float
     hinted: float
     vague: float
+    guessed: float
     missing: float
     somebody: float
     in_talk: float
@@ -74,46 +76,47 @@ class TopicEvidence(NamedTuple):
     asking: float
 
 
-PRODUCT_BIAS = -8.78
+PRODUCT_BIAS = -7.82
 PRODUCT_WEIGHTS = ProductEvidence(
-    explained=2.76,
-    left=0.05,
-    idle=-1.16,
-    said=1.76,
-    told=2.35,
-    head=1.34,
-    ahead=4.30,
-    asked=1.24,
-    hinted=2.14,
-    vague=0.51,
-    missing=0.18,
-    somebody=-2.24,
-    in_talk=4.45,
-    pointed=0.71,
-    topical=-1.82,
-    elsewhere=-2.43,
-    goods=0.53,
-    talked=-0.31,
-    talk=-1.90,
+    explained=2.45,
+    left=0.18,
+    idle=-0.81,
+    said=1.45,
+    told=2.53,
+    head=0.98,
+    ahead=4.15,
+    asked=1.25,
+    hinted=1.67,
+    vague=-0.86,
+    guessed=0.44,
+    missing=-0.45,
+    somebody=-2.08,
+    in_talk=2.76,
+    pointed=0.93,
+    topical=-1.50,
+    elsewhere=-1.99,
+    goods=0.38,
+    talked=0.00,
+    talk=-1.58,
     asking=1.21,
-    remark=-2.01,
+    remark=-1.59,
 )
-TOPIC_BIAS = -11.20
+TOPIC_BIAS = -10.58
 TOPIC_WEIGHTS = TopicEvidence(
-    alike=0.86,
-    whole=0.93,
-    known=2.12,
-    told=3.78,
-    left=-1.46,
-    ahead=2.52,
-    lean=4.44,
-    nobodys=-0.09,
-    behind=-0.07,
-    goods=-1.80,
-    talk=-1.04,
-    beside=-2.92,
-    known_beside=-2.36,
-    asking=2.88,
+    alike=1.01,
+    whole=1.13,
+    known=2.02,
+    told=3.27,
+    left=-1.20,
+    ahead=2.34,
+    lean=4.05,
+    nobodys=-0.19,
+    behind=-0.26,
+    goods=-1.17,
+    talk=-0.77,
+    beside=-2.72,
+    known_beside=-2.26,
+    asking=2.44,
 )
 
 

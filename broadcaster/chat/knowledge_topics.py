@@ -47,8 +47,9 @@ LIGHTEST = 0.01  # weight of a feature that is kept
 BESIDE, SPOKEN_LEAST = 0.25, 0.2  # of the weight of a clause in which no more than that is known
 BY_CLAUSE = 0.12  # power of a clause's share of the question: how much its likeness alone is worth
 TRAILING = 0.7  # and that of a remark behind the question
+CLAUSE_LEAST = 0.1  # share of the question of a clause that is looked at by itself
 NOT_LIKE = (0.0, 0.0)
-JUDGED_MAX, FOUND_MAX = 8, 4  # entries of one question
+JUDGED_MAX, FOUND_MAX = 5, 4  # entries of one question
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +173,16 @@ class Topics:
         weights = [sum(part.weight for part in parts) for parts in asked]
         bags = [joined(features for features, _ in parts) for parts in clauses.values()]
         pieces = {clause: _pieces_of_clause(text, clause, aside) for clause in clauses}
-        whole = joined(bags)
+        put = [clause for clause in clauses if clause not in trailing]
+        whole = joined(bag for clause, bag in zip(clauses, bags, strict=True) if clause in put)
         alike = self._ways.nearest(self._weighed(whole, 0.0))
-        lean = dict(self._leaning.of({**whole, **joined(pieces.values())}))
+        lean = dict(self._leaning.of({**whole, **joined(pieces[clause] for clause in put)}))
         nobodys = nearest_of(alike, [owner for owner in alike if owner in self._nobodys])
         talked = nearest_of(alike, [owner for owner in alike if owner.startswith(TALK)])
         talk = sum(lean.get(kind, 0.0) for kind in self._talk)
         for clause, weight, bag in zip(clauses, weights, bags, strict=True) if len(bags) > 1 else ():
+            if weight < CLAUSE_LEAST * sum(weights):
+                continue
             worth = (weight / sum(weights)) ** BY_CLAUSE * (TRAILING if clause in trailing else 1.0) if weight else 0.0
             for owner, (cosine, said) in self._ways.nearest(self._weighed(bag, 0.0)).items():
                 alike[owner] = max((worth * cosine, worth * said), alike.get(owner, NOT_LIKE))
@@ -189,6 +193,8 @@ class Topics:
             cosine, share = alike[owner]
             alike[owner] = FOREIGN * cosine, FOREIGN * share
         leans = {owner: min(1.0, sum(lean.get(kind, 0.0) for kind in kinds)) for owner, kinds in self._kinds.items()}
+        for owner, chance in leans.items():  # what nobody answers is asked in those very words
+            leans[owner] = chance * (1.0 - max(0.0, nobodys - alike.get(owner, NOT_LIKE)[0]))
         nearest = sorted(self._told, key=lambda owner: (leans[owner], alike.get(owner, NOT_LIKE)), reverse=True)
         found = [
             self._judged(owner, *alike.get(owner, NOT_LIKE), asked, leans[owner], is_own=owner in told_in)

@@ -26,7 +26,7 @@ DRAWN_OUT = re.compile(r"([^\W\d])\1{2,}")  # soooo
 CLAUSE = re.compile(r"[,;:!?~…·、，。；：！？()（）\n]|\.(?=\s|$)|\s[-–—]\s")
 #: words that mean something else than others of their stem: to install, a package, a present
 STEMS = dict.fromkeys(("instalment", "instalments", "installment", "installments"), "instalment")
-STEMS |= {"packaging": "packaging", "presenter": "presenter", "presenters": "presenter"}
+STEMS |= {"handed": "handed", "packaging": "packaging", "presenter": "presenter", "presenters": "presenter"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from broadcaster.chat.knowledge_features import Features, length_of
 
-NEAREST_MAX = 16  # owners that are told of
+NEAREST_MAX = 10  # owners that are told of
 
 
 class Way(NamedTuple):

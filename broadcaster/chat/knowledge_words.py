@@ -2,8 +2,8 @@
 
 In: data/words.yaml and data/goods.yaml, names of further attributes, units of a text. Out: spans of these units with
 what each of them may mean: an attribute (`attribute:price`), the value of one (`value:colour`), a topic
-(`topic:refund`), a kind of goods (`goods:12`), what they look like (`looks:5`), a part of them, a pointer, a person, talk
-of something else (`elsewhere`), or nothing (`filler`).
+(`topic:refund`), a kind of goods (`goods:12`), what they look like (`looks:5`), a part of them, a pointer, a person,
+talk of something else (`elsewhere`), or nothing (`filler`).
 """
 
 from __future__ import annotations
@@ -49,16 +49,15 @@ class Span(NamedTuple):
 
     @property
     def is_silent(self) -> bool:
-        return bool(self.means) and all(meaning in SILENT for meaning in self.means)
+        return bool(self.means) and _said(self.means)[1]
 
-    def of(self, kind: str) -> Iterator[str]:
+    def of(self, kind: str) -> tuple[str, ...]:
         """Names of what it means of this kind."""
-        prefix = f"{kind}:"
-        return (meaning[len(prefix) :] for meaning in self.means if meaning.startswith(prefix))
+        return _named(self.means, f"{kind}:")
 
-    def things(self) -> Iterator[str]:
+    def things(self) -> frozenset[str]:
         """Goods that it means, and looks."""
-        return (meaning for meaning in self.means if meaning.startswith((f"{GOODS}:", f"{LOOKS}:")))
+        return _of_things(self.means)
 
 
 class Understood(NamedTuple):
@@ -189,6 +188,11 @@ def _said(means: frozenset[str]) -> tuple[frozenset[str], bool]:
     """Without what asks nothing, where something else is meant; whether nothing is asked."""
     said = means.difference(SILENT)
     return (said, False) if said else (means, True)
+
+
+@lru_cache(8192)
+def _named(means: frozenset[str], prefix: str) -> tuple[str, ...]:
+    return tuple(one.removeprefix(prefix) for one in means if one.startswith(prefix))
 
 
 @lru_cache(4096)

@@ -72,12 +72,13 @@ MONEY = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """values: what it may mean. currency: as CNY, "" = not said."""
+    """values: what it may mean. currency: as CNY, "" = not said. bare: nothing says that it is a price."""
 
     begin: int
     end: int
     values: frozenset[Decimal]
     currency: str = ""
+    bare: bool = False
 
 
 def money(text: str) -> Iterator[Amount]:

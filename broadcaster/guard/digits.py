@@ -128,7 +128,9 @@ def _heard(text: str) -> Iterator[Row]:
     """Hanzi all of which sound like figures, though they are none: 伊叁霸凌."""
     for match in HEARD.finditer(text):
         at = [index for index in range(match.start(), match.end()) if text[index].isalpha()]
-        figures = [next((SOUNDS[one] for one in readings().get(text[index], ())[:1] if one in SOUNDS), "") for index in at]
+        figures = [
+            next((SOUNDS[one] for one in readings().get(text[index], ())[:1] if one in SOUNDS), "") for index in at
+        ]
         begin = 0
         for index, figure in enumerate([*figures, ""]):
             if figure:

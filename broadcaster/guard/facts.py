@@ -16,22 +16,36 @@ from broadcaster.guard.amounts import Amount
 from broadcaster.guard.goods import Goods, Mention, Product
 from broadcaster.guard.kinds import Kinds
 from broadcaster.guard.stock import SAID, left
-from broadcaster.guard.sums import clause, counted, pieces, sentence, sums
+from broadcaster.guard.sums import clause, counted, numbers, pieces, sentence, sums
 from broadcaster.guard.view import Finding, View
 
 ABOUT_PART = Decimal("0.1")  # of a sum that is said to be about so much
 #: what a sum that is said roughly may be: from, and below
-RANGES = {"tens": (20, 100), "ten": (10, 20), "hundred": (100, 200), "hundreds": (200, 1000), "digit": (1, 10), "digits": (10, 100)}
+RANGES = {
+    "tens": (10, 100),
+    "ten": (10, 20),
+    "hundred": (100, 200),
+    "hundreds": (200, 1000),
+    "h3": (100, 1000),
+    "low": (1, 35),
+    "digit": (1, 10),
+    "digits": (10, 100),
+}
 DOZEN = 12
+HEAP = 1000  # pieces that are a mountain
 FEW = 9  # pieces, the most that are "a handful"
+COUPON_MOST = 20  # off a price, where a coupon is spoken of
 POSTAGE_MOST = 60  # on top of a price, where postage is spoken of
 PARTS = (2, 3, 4, 6, 9, 12)  # in which a price may be paid
-TERMS_MOST = 4  # of a sum that is added up
+NAMED_MOST = 5  # products of a sum that is added up
+COUNT_MOST = 12  # pieces of each
+SAID_LEAST = 5  # a number that may be added or taken off
 STATES: tuple[tuple[re.Pattern[str], Callable[[int], bool]], ...] = (
     (SAID["NONE_LEFT"], lambda stock: stock == 0),
     (SAID["SOME_LEFT"], lambda stock: stock > 0),
     (SAID["FEW_LEFT"], lambda stock: stock <= FEW),
     (SAID["DOZEN_LEFT"], lambda stock: stock == DOZEN),
+    (SAID["HEAPS"], lambda stock: stock >= HEAP),
 )
 
 
@@ -49,12 +63,13 @@ class Facts:
             return
         text = view.undone.text
         mentions = self._goods.mentions(view.undone)
-        said = list(sums(text, mentions))
-        added = self._added_up(text, mentions, said)
-        for amount in said:
-            if amount.values & added:
-                continue
-            if not self._is_price(text, amount, mentions, product, written):
+        for amount in sums(text, mentions):
+            right = self._is_price(text, amount, mentions, product, written)
+            if (
+                not right
+                and not (amount.bare and self._is_known(amount))
+                and not self._explained(text, mentions, amount)
+            ):
                 meant = self._meant(text, amount.begin, amount.end, mentions, product)
                 told = f"{text[amount.begin : amount.end]} is no price of {_told(meant)}"
                 yield Finding(amount.begin, amount.end, "facts.price", told)
@@ -126,41 +141,51 @@ class Facts:
             return any(_fits(value, total, about, less) for value in amount.values)
         return False
 
-    def _added_up(self, text: str, mentions: Sequence[Mention], said: Sequence[Amount]) -> frozenset[Decimal]:
-        """What the prices of products that are named make together, and with postage."""
-        if not mentions or not said:
-            return frozenset()
-        counts = sorted({count for one in said for count in pieces(*clause(text, one.begin, one.end))})[:TERMS_MOST]
-        named = list(dict.fromkeys(name for one in mentions for name in one.products))[: TERMS_MOST + 1]
-        costs = [(one.identity, cost) for one in self._of(named) for cost in one.costs("", False)]
-        terms = [(identity, cost * count) for identity, cost in costs for count in counts]
-        found = {
-            sum((cost for _, cost in chosen), Decimal(0))
-            for size in range(2, TERMS_MOST + 1)
-            for chosen in combinations(terms, size)
-            if len({identity for identity, _ in chosen}) == size
-        }
-        if SAID["POSTAGE"].search(text):
-            spoken = {value for one in said for value in one.values}
-            found |= {value for value in spoken for _, cost in terms if 0 < value - cost <= POSTAGE_MOST}
-        if SAID["INSTALMENTS"].search(text):
-            spoken = {value for one in said for value in one.values}
-            found |= {value for value in spoken for _, cost in terms for n in PARTS if abs(value * n - cost) < 1}
-        return frozenset(found)
+    def _explained(self, text: str, mentions: Sequence[Mention], amount: Amount) -> bool:
+        """Whether what is named and what is counted makes so much: both together, what is missing to a sum, with
+        postage, in three parts.
+        """
+        named = list(dict.fromkeys(name for one in mentions for name in one.products))[:NAMED_MOST]
+        spoken = {value for value in numbers(text) if value not in amount.values}
+        counts = {Decimal(1), *(value for value in spoken if value <= COUNT_MOST)}
+        said = {value for value in spoken if value >= SAID_LEAST}
+        costs = {name: set(self._goods.products[name].costs(amount.currency, False)) for name in named}
+        terms = {name: {cost * count for cost in costs[name] for count in counts} for name in named}
+        single = set().union(*terms.values()) if terms else set()
+        twos = {x + y for one, other in combinations(terms.values(), 2) for x in one for y in other}
+        threes = {x + y + z for a, b, c in combinations(terms.values(), 3) for x in a for y in b for z in c}
+        made = single | twos | threes
+        for value in amount.values:
+            if value in made or any(value + other in made or other - value in made for other in said):
+                return True
+            if value - min(said, default=Decimal(0)) in made and said:
+                return True
+            if SAID["POSTAGE"].search(text) and any(0 < value - cost <= POSTAGE_MOST for cost in made):
+                return True
+            if SAID["COUPON"].search(text) and any(0 < cost - value <= COUPON_MOST for cost in made):
+                return True
+            if SAID["INSTALMENTS"].search(text) and any(abs(value * n - cost) < 1 for cost in made for n in PARTS):
+                return True
+        return False
 
     def _deals(self, text: str, mentions: Sequence[Mention], product: str) -> Iterator[Finding]:
         """What the file does not say of any price: half off, two for one, what a cup of tea costs."""
+        if not mentions and not product and not SAID["ALL_OF_IT"].search(text):
+            return
         for match in SAID["DEAL"].finditer(text):
             before, after = clause(text, match.start(), match.end())
             if not SAID["DENIED"].search(before) and not SAID["REFUSED"].search(after):
                 yield Finding(match.start(), match.end(), "facts.price", "the products file has no such price")
-        if not mentions and not product:
-            return
         for match in SAID["VAGUE_SUM"].finditer(text):
             low, high = next((RANGES[name] for name, said in match.groupdict().items() if said and name in RANGES))
             meant = self._meant(text, match.start(), match.end(), mentions, product)
             if not any(low <= cost < high for one in meant for cost in one.costs("", False)):
                 yield Finding(match.start(), match.end(), "facts.price", f"that is no price of {_told(meant)}")
+
+    def _is_known(self, amount: Amount) -> bool:
+        """A number by itself, which is some product's price or stock."""
+        known = self._goods.products.values()
+        return any(amount.values & {*one.costs("", False), one.stock} for one in known)
 
     def _dearest(self, mention: Mention, currency: str, was: bool) -> Decimal:
         costs = [cost for one in self._of(mention.products) for cost in one.costs(currency, was)]

@@ -16,7 +16,7 @@ from broadcaster.guard.cells import NONE, PAUSE, SIGN, SPACE, Cell, cells_of, pl
 from broadcaster.guard.fold import HAN, Folded, Spot
 from broadcaster.guard.lexicon import gain, reach
 from broadcaster.guard.pinyin import near, near_sounds
-from broadcaster.guard.tables import english, readings
+from broadcaster.guard.tables import english, readings, syllables
 
 UNIT = re.compile(rf"[{HAN}]|[a-z0-9]+")
 TAKEN = 4.5  # gain from which on a stretch is taken for the word it sounds like
@@ -72,7 +72,8 @@ class HanWords:
         """Words that may begin there."""
         cell = cells[at]
         if cell.kind == "run":
-            beside = at + 1 < len(cells) and cells[at + 1].kind != "run"
+            following = cells[at + 1] if at + 1 < len(cells) else None
+            beside = following is not None and (following.kind != "run" or _spells(following.text))
             return self._spelt(cell.text) if beside or english().get(cell.text, COMMON) >= COMMON else ()
         if at + 1 == len(cells):
             return ()
@@ -127,6 +128,11 @@ class HanWords:
         before = at == 0 or cells[at].gap != NONE or cells[at - 1].kind == "han"
         after = at + 1 == len(cells) or cells[at + 1].gap != NONE or cells[at + 1].kind == "han"
         return before and after
+
+
+def _spells(run: str) -> bool:
+    """A syllable that is no English word."""
+    return run in syllables() and english().get(run, COMMON) >= COMMON
 
 
 def _is_pinyin(here: Sequence[Cell], match: Match) -> bool:

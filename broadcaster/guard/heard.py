@@ -17,10 +17,14 @@ TOKEN = re.compile(r"[a-z]+(?:['-][a-z]+)*")
 LEAST = 6  # letters of a word that is heard in several
 SINGLE_LEAST = 4  # and in one
 TOKENS_MAX = 4
-KEY_LEAST = 5  # sounds, of several words; one less of one
+KEY_LEAST = 5  # sounds of several words
+SINGLE_KEY_LEAST = 3  # and of one that is no English word
 FAMILIAR = 12_000  # place among English words of one that is none of them
 UNCOMMON = 5_000  # place from which on a word is not met beside others by chance
 #: what people write for another word of the same sound, with what has to stand beside it
+NAMED = re.compile(r"\b(?:mr|mrs|ms|miss|dr|dear|hi|hello|thanks|thank you)\.? $")  # before somebody's name
+AND = r"(?:,? (?:and then|and|plus|then|followed by) |, )"
+PARTS = re.compile(rf"\b([a-z]{{2,8}}){AND}([a-z]{{2,8}})(?:{AND}([a-z]{{2,8}}))?\b")  # a word in pieces
 ALIKE = (
     (re.compile(r"\beye(?= (?:am|will|now|can|have|was|do|must|obey|love|hate|sell)\b)"), "i"),
     (re.compile(r"\bate(?= (?:yuan|dollars?|bucks|hundred|ty|left|pairs?|pieces?)\b|, yes)"), "eight"),
@@ -32,7 +36,8 @@ ALIKE = (
 )
 SOUNDS = (
     (r"[^a-z]", ""), (r"^(?:kn|gn|pn)", "n"), (r"^wr", "r"), (r"^x", "s"), (r"^wh", "w"),
-    (r"ck|q|kh|cc(?![eiy])|ch(?=r|e?m)", "k"), (r"(?:ti|ci|si|ssi|sh|ch)(?=[aou])|sh(?=u|i)", "x"), (r"sch|tch|ch|sh", "x"),
+    (r"ck|q|kh|cc(?![eiy])|ch(?=r|e?m)", "k"), (r"(?:ti|ci|si|ssi|sh|ch)(?=[aou])|sh(?=u|i)", "x"),
+    (r"sch|tch|ch|sh", "x"),
     (r"ph|gh$", "f"), (r"gh", ""), (r"dge?|j|g(?=[ey])", "j"), (r"c(?=[eiy])|z", "s"), (r"c", "k"), (r"mb$", "m"),
     (r"th", "t"), (r"[aeiouyw]+h?r\b", "ar"), (r"[aeiouy][aeiouywh]*|(?<=[aeiouy])[wh]", "a"),
     (r"h", ""), (r"(.)\1+", r"\1"), (r"(?<=.)a$", ""), (r"v", "f"), (r"b$", "p"),
@@ -55,18 +60,29 @@ class Heard:
         for word in sorted(set(words), key=lambda one: (english().get(one, FAMILIAR), one)):
             if re.fullmatch(r"[a-z' -]+", word) and len(word) >= SINGLE_LEAST:
                 self._words.setdefault(sound(word), word)
+        self._spelt = {word for word in self._words.values() if len(word) >= LEAST}
         self._longest = max(map(len, self._words), default=0)
 
     def spoken(self, text: str) -> str:
         """With those words in it; "" when there are none."""
+        whole = PARTS.sub(self._joined, text)
+        parts, text = whole != text, whole
         changes = sorted(self._changes(text))
         for begin, end, word in reversed(changes):
             text = text[:begin] + word + text[end:]
-        found = bool(changes)
+        found = bool(changes) or parts
         for pattern, meant in ALIKE:
             text, count = pattern.subn(meant, text)
             found |= count > 0
         return text if found else ""
+
+    def _joined(self, match: re.Match[str]) -> str:
+        """`coun, ter and feit`, where that is a word."""
+        parts = [part for part in match.groups() if part]
+        for size in (len(parts), 2):
+            if "".join(parts[:size]) in self._spelt:
+                return "".join(parts[:size]) + (f" {parts[2]}" if len(parts) > size else "")
+        return match[0]
 
     def _changes(self, text: str) -> Iterator[tuple[int, int, str]]:
         tokens = list(TOKEN.finditer(text))
@@ -84,12 +100,14 @@ class Heard:
             begin, end = tokens[at].start(), tokens[at + size - 1].end()
             if re.search(r"[.,!?;:]", text[begin:end]) or end - begin > 3 * self._longest + 4:
                 continue
+            if size == 1 and NAMED.search(text[:begin]):
+                continue
             parts = re.split(r"[\s-]+", text[begin:end])
             if not any(map(_is_strange, parts)):
                 continue
             key = sound("".join(parts))
             word = self._words.get(key, "")
-            if len(key) >= KEY_LEAST - (size == 1) and word and _is_meant(parts, word):
+            if len(key) >= (KEY_LEAST if size > 1 else SINGLE_KEY_LEAST) and word and _is_meant(parts, word):
                 yield size, word
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
@@ -34,6 +34,7 @@ MATERIALS = """羊绒 山羊绒 cashmere
 竹 竹制 竹柄 竹子 bamboo
 实木 木质 木 木头 红木 橡木 胡桃木 wood wooden oak walnut
 不锈钢 钢 304 316 steel stainless
+大马士革钢 大马士革 damascus
 钛 纯钛 钛金属 titanium
 铝 铝合金 aluminium aluminum
 铜 纯铜 黄铜 copper brass
@@ -93,6 +94,7 @@ STRONG = (
     "solid",
     "100%",
 )
+TRULY = "(?:really |actually |pure |real |genuine |all |solid )*"
 DENIED = re.compile(
     r"(?:不是|没有|并非|不像|不同于|比|换成|除了|别的|不含|不用|无|非|仿|像"
     r"|not|isn't|aren't|than|unlike|instead of|no|without|never|or|faux|fake)"
@@ -166,9 +168,9 @@ class Kinds:
         han, kinds_han = (_any(one for one in row if IS_HAN.search(one)) for row in (nouns, words))
         latin, kinds_latin = (_any(one for one in row if one.isascii()) for row in (nouns, words))
         return re.compile(
-            rf"(?P<han>{han})(?:这|可|其实|都|里外|全|就)*是(?:纯|真|正宗|百分百|用)?(?P<kinds_han>{kinds_han})(?:的|做|材质|面料|制)"
-            rf"|(?<![a-z])(?P<latin>{latin})(?:e?s)? (?:is|are) (?:really |actually |pure |real |genuine |all |solid )*(?:made (?:of|from) )?"
-            rf"(?:pure |real |genuine |solid )?(?P<kinds_latin>{kinds_latin})(?![a-z])"
+            rf"(?P<han>{han})(?:这|可|其实|都|里外|全|就)*是(?:纯|真|正宗|百分百|用)?(?P<kinds_han>{kinds_han})"
+            rf"(?:的|做|材质|面料|制)|(?<![a-z])(?P<latin>{latin})(?:e?s)? (?:is|are) {TRULY}(?:made (?:of|from) )?"
+            rf"{TRULY}(?P<kinds_latin>{kinds_latin})(?![a-z])"
         )
 
     def _pattern(self, nouns: list[str]) -> re.Pattern[str]:

@@ -10,7 +10,8 @@
     know WORD | WORD            words by which rules know what they look for, found in any writing (guard/view.py)
     as NAME = PATTERN           for a module, by its name
 
-A line that begins with a space goes on with the one before. Ideas of rules/ideas.rules count in all files. In: such a file; a reading of a text. Out: what is found.
+A line that begins with a space goes on with the one before. Ideas of rules/ideas.rules count in all files. In: such a
+file; a reading of a text. Out: what is found.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ RULES = Path(__file__).parent / "rules"
 NAME = re.compile(r"\{([A-Z][A-Z_]*)\}")
 KEYS = ("zh", "any", "ok", "both")
 IDEAS = "ideas"  # the file of those that all others may name
+WORD_BEGINS = (r"\b", "(?<![a-z])")
 SHORT = 4  # Hanzi that may stand together by chance
 AROUND = 6  # Hanzi on each side that are weighed with them
 REACHES = 4.0  # how much cheaper the clause is with words that reach into them
@@ -74,12 +76,19 @@ class RuleBook:
         self._brought = Brought(together)
         self._anywhere: list[Pattern] = []
         self._at: dict[str, list[Pattern]] = defaultdict(list)
+        self._at_word: dict[str, list[Pattern]] = defaultdict(list)  # where no Latin letter stands before
         for pattern in patterns:
+            filed = self._at_word if pattern.source.startswith(WORD_BEGINS) else self._at
             for beginning in beginnings(pattern.source):
                 if beginning:
-                    self._at[beginning].append(pattern)
+                    filed[beginning].append(pattern)
                 else:
                     self._anywhere.append(pattern)
+
+    def rules(self) -> Iterator[Rule]:
+        """Those that its patterns and what is brought together belong to."""
+        yield from (pattern.rule for pattern in self.patterns if pattern.rule is not None)
+        yield from (one.rule for one in self.together)
 
     def find(self, reading: Folded) -> Iterator[Finding]:
         """What is forbidden in a text and not harmless where it stands."""
@@ -98,12 +107,15 @@ class RuleBook:
                 yield Finding(begin, end, one.rule.name, one.rule.why)
 
     def _matches(self, text: str) -> Iterator[tuple[Pattern, int, int]]:
-        here = self._at
+        before = " "
         for at, char in enumerate(text):
-            for beginning in (char, text[at : at + SIZE]):
-                for pattern in here.get(beginning, ()):
-                    if match := pattern.compiled.match(text, at):
-                        yield pattern, at, match.end()
+            tables = (self._at,) if before.isascii() and before.isalpha() else (self._at, self._at_word)
+            before = char
+            for here in tables:
+                for beginning in (char, text[at : at + SIZE]):
+                    for pattern in here.get(beginning, ()):
+                        if match := pattern.compiled.match(text, at):
+                            yield pattern, at, match.end()
         for pattern in self._anywhere:
             for match in pattern.compiled.finditer(text):
                 yield pattern, match.start(), match.end()
@@ -125,6 +137,12 @@ def named(name: str, **given: str) -> dict[str, re.Pattern[str]]:
 def joined(books: Iterable[RuleBook]) -> RuleBook:
     """Several as one, so that a text is gone through once."""
     several = list(books)
+    harmless: dict[str, dict[str, None]] = defaultdict(dict)
+    rules = {id(rule): rule for book in several for rule in book.rules()}.values()
+    for rule in rules:
+        harmless[rule.name].update(dict.fromkeys(rule.harmless))
+    for rule in rules:  # what one file calls harmless is so by the same rule of another
+        rule.harmless = list(harmless[rule.name])
     patterns = {id(pattern): pattern for book in several for pattern in book.patterns}  # ideas are shared
     return RuleBook(
         [word for book in several for word in book.words],

@@ -109,11 +109,7 @@ def _is_phone(row: Row, text: str, before: str) -> bool:
     hotline = re.fullmatch(r"1?(?:400|800)\d{7}", figures)
     if (hotline or len(figures) <= SERVICE_MOST) and SAID["SERVICE"].search(text):
         return False  # it is a company's
-    if (
-        SAID["MOBILE"].fullmatch(plain)
-        or (SAID["HOTLINE"].fullmatch(figures) and len(row.groups) != 1)
-        or hotline
-    ):
+    if SAID["MOBILE"].fullmatch(plain) or (SAID["HOTLINE"].fullmatch(figures) and len(row.groups) != 1) or hotline:
         return not re.match(r"\s?(?:元|块|件|个|次|人|万|yuan|dollars)", text[row.end :])
     if SAID["LANDLINE"].fullmatch(figures) and (len(row.groups) > 1 or SAID["CALLS"].search(before)):
         return True

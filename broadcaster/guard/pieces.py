@@ -7,7 +7,9 @@ clause is far likelier so (broadcaster.guard.lexicon): 女子 stays, 女马 afte
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from functools import cache
 from itertools import product
 
 from broadcaster.guard.fold import HAN, Folded
@@ -15,9 +17,13 @@ from broadcaster.guard.lexicon import cost
 from broadcaster.guard.tables import parts
 
 #: how a part is written beside others → as the table has it
-FORMS = dict(
-    zip("氵扌亻讠犭钅纟忄饣礻衤攵艹刂灬辶疒罒冫", "水手人言犬金丝心食示衣攴草刀火辵病网冰", strict=True)
-) | {"王": "玉王", "月": "肉月", "阝": "阜邑", "牜": "牛", "爫": "爪"}
+FORMS = dict(zip("氵扌亻讠犭钅纟忄饣礻衤攵艹刂灬辶疒罒冫", "水手人言犬金丝心食示衣攴草刀火辵病网冰", strict=True)) | {
+    "王": "玉王",
+    "月": "肉月",
+    "阝": "阜邑",
+    "牜": "牛",
+    "爫": "爪",
+}
 BOUND = frozenset("氵扌亻讠犭钅纟忄饣礻衤攵艹刂灬辶疒罒冫彳阝牜爫宀冖勹囗尢廴匸衮戋艮夂卩厶")
 PART = rf"[{HAN}\u2e80-\u2fdf]"
 RUN = re.compile(rf"{PART}(?:[^\w,!?;:。、…\n]{{0,2}}{PART})+")
@@ -65,13 +71,26 @@ def _replaced(signs: str, changes: list[tuple[int, int, str]]) -> str:
     return signs
 
 
+@cache
+def _written() -> Mapping[str, str]:
+    """Parts as people write them → the characters that are made of them."""
+    forms: dict[str, str] = defaultdict(str)
+    for form, meant in FORMS.items():
+        for one in meant:
+            forms[one] += form
+    found: dict[str, str] = defaultdict(str)
+    for row, characters in parts().items():
+        for way in product(*(one + forms.get(one, "") for one in row)):
+            found["".join(way)] += characters
+    return found
+
+
 def _at(signs: str, at: int, *, certain: bool) -> Iterator[tuple[int, str]]:
     for size in SIZES:
         here = signs[at : at + size]
         if len(here) < size:
             continue
-        options = [FORMS.get(one, one) + (one if one in FORMS else "") for one in here]
-        found = [char for way in product(*options) for char in parts().get("".join(way), "")]
+        found = _written().get(here, "")
         if not found:
             continue
         before, after = signs[max(0, at - AROUND) : at], signs[at + size : at + size + AROUND]

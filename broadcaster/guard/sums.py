@@ -1,7 +1,7 @@
 """What in a text may be the price of a product, or the number of its pieces, and what is said around it. Pure.
 
-In: folded text; where products are named in it. Out: sums with a currency, behind words that speak of prices, or beside a
-product without a unit; the pieces that a sum may be for; the sentence and the clause around a place.
+In: folded text; where products are named in it. Out: sums with a currency, behind words that speak of prices, or
+beside a product without a unit; the pieces that a sum may be for; the sentence and the clause around a place.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from broadcaster.guard.amounts import Amount, money, values
+from broadcaster.guard.amounts import NUMBER, Amount, money, values
 from broadcaster.guard.fold import IS_HAN
 from broadcaster.guard.goods import Mention
 from broadcaster.guard.stock import SAID, How, Left
 
 PIECES_MAX = 100  # that a sum is taken to be for
 AFTER_CHARS = 12  # behind a sum, in which it is said for how many
+ANY = re.compile(NUMBER)
 NEAR_LEAST = 5  # a number beside a product that may be a price
 HOURS = 25  # and where it may be a time
 BEFORE_CHARS = 24  # before its sentence, in which a question may name the product
@@ -57,7 +58,7 @@ def _is_other_sum(text: str, amount: Amount) -> bool:
 
 
 def _near(text: str, mentions: Sequence[Mention]) -> Iterator[Amount]:
-    """Sums without a currency that close a clause of a sentence in which a product is named: 六十六拿走, for a hundred flat."""
+    """Sums without a currency that close a clause where a product is named: 六十六拿走, for a hundred flat."""
     if not mentions:
         return
     for pattern in (SAID["NEAR_ZH"], SAID["NEAR_EN"]) if IS_HAN.search(text) else (SAID["NEAR_EN"],):
@@ -70,7 +71,12 @@ def _near(text: str, mentions: Sequence[Mention]) -> Iterator[Amount]:
             found = values(match["sum"])
             least = HOURS if SAID["TIME_BEFORE"].search(text[:begin]) else NEAR_LEAST
             if beside and not within and not no_price and found and max(found) >= least:
-                yield Amount(begin, end, found)
+                yield Amount(begin, end, found, bare=True)
+
+
+def numbers(text: str) -> set[Decimal]:
+    """All that a text says."""
+    return {value for match in ANY.finditer(text) for value in values(match[0])}
 
 
 def counted(text: str, mentions: Sequence[Mention]) -> Iterator[Left]:

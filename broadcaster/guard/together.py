@@ -1,7 +1,8 @@
-"""What is forbidden in no single wording, but in what a sentence brings together: a doctor, and that none is needed. Pure.
+"""What is forbidden in no single wording, but in what a sentence brings together: a doctor, and that none is needed.
+Pure.
 
-In: which ideas a text speaks of, and where; rules that name ideas. Out: where all ideas of a rule stand together, in any
-order, in one sentence or what follows a question, and none that makes it harmless.
+In: which ideas a text speaks of, and where; rules that name ideas. Out: where all ideas of a rule stand together, in
+any order, in one sentence or what follows a question, and none that makes it harmless.
 """
 
 from __future__ import annotations

@@ -20,10 +20,12 @@ language: en
 ---
 ## How long does delivery take?
 - when will it arrive
+
 We pack within two working days. From there it takes a week.
 
 ## Is the mug dishwasher safe?
 - can it go into the dishwasher
+
 Yes, as often as you like.
 """
 RULES = "hello, good evening | Hello, and welcome to the shop.\n"

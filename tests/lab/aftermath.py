@@ -47,12 +47,15 @@ class Heard:
 
 @dataclass(slots=True)
 class Story:
-    """became: as events tell, or why nobody told. events: the comment's own. stops: of the guard, in its turn."""
+    """became: as events tell, or why nobody told. events: the comment's own. answer: what was said of it, and of those
+    that it was answered with. stops: of the guard, in its turn.
+    """
 
     sent: Sent
     became: str
     events: list[Event] = field(default_factory=list)
     turn: str = ""
+    answer: str = ""
     said: list[Heard] = field(default_factory=list)
     stops: list[Event] = field(default_factory=list)
 
@@ -63,6 +66,8 @@ class Story:
         was_answered = self.became in (ANSWERED, MERGED)
         if expect == NOT_ANSWERED and was_answered:
             return "it was answered"
+        if was_answered and (says := self.sent.line.says) and not any(one in self.answer for one in says):
+            return f"it was answered, but not with {' or '.join(map(repr, says))}"
         if expect != ANSWERED or was_answered or self.became == AT_THE_END:
             return ""
         if self.became == NO_TURN:
@@ -79,7 +84,10 @@ def stories(
     for event in events:
         if event.get("event") in (CHAT_ANSWERED, CHAT_MERGED, CHAT_DROPPED) and event.get("id"):
             own.setdefault(event["id"], []).append(event)
-    ends = {event["turn"]: event for event in events if event.get("event") == CHAT_ANSWERED}
+    ends: dict[str, list[Event]] = {}
+    for event in events:
+        if event.get("event") == CHAT_ANSWERED:
+            ends.setdefault(event["turn"], []).append(event)
     found, known = [], set()
     for one in sent:
         story = Story(one, why.get(one.line.number, NO_TURN))
@@ -89,7 +97,9 @@ def stories(
             story.turn = next((event["turn"] for event in story.events if event.get("turn")), turn_of(one.id))
             story.said = [word for word in heard if owner(word.utterance) == story.turn]
             story.stops = [event for event in events if _is_stop_of(event, story.turn)]
-            story.became = _became(story, ends, ended_s)
+            parts = [event for event in story.events if event["event"] == CHAT_ANSWERED] or ends.get(story.turn, [])
+            story.answer = " ".join(event.get("answer", "") for event in parts)
+            story.became = _became(story, parts, ended_s)
         found.append(story)
     return found
 
@@ -131,19 +141,17 @@ def again(events: Iterable[Event]) -> list[str]:
     return found
 
 
-def _became(story: Story, ends: Mapping[str, Event], ended_s: float) -> str:
-    for event in story.events:
-        name = event["event"]
-        if name == CHAT_DROPPED:
-            return f"{NOBODY_KNEW}: {event.get('why', '')}"
-        end = ends.get(event.get("turn", ""), event if name == CHAT_ANSWERED else {})
-        became = end.get("became", "")
-        if became == AIRED:
-            return MERGED if name == CHAT_MERGED else ANSWERED
-        if became != STOPPED and (not end or float(end.get("ts") or 0) >= ended_s):
-            return AT_THE_END
-        return became
-    return AT_THE_END if story.said else story.became
+def _became(story: Story, parts: Sequence[Event], ended_s: float) -> str:
+    """parts: what was told when its turn was over, of itself where that is known."""
+    dropped = next((event for event in story.events if event["event"] == CHAT_DROPPED), None)
+    if dropped is not None:
+        return f"{NOBODY_KNEW}: {dropped.get('why', '')}"
+    if not story.events and not story.said:
+        return story.became
+    became, at_s = (parts[-1]["became"], float(parts[-1].get("ts") or 0)) if parts else ("", 0.0)
+    if became == AIRED:
+        return MERGED if story.events[0]["event"] == CHAT_MERGED else ANSWERED
+    return became if became and (became == STOPPED or at_s < ended_s) else AT_THE_END
 
 
 def _is_stop_of(event: Event, turn: str) -> bool:

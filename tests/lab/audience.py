@@ -1,15 +1,16 @@
 """The comments of an evening: a file of them, and what intake passes over of them whatever the room does. Pure.
 
 In: JSON, one comment a line: the fields of a chat message (broadcaster.chat.message); `after_s`, seconds from the
-beginning; `aged_s`, so long before that it was sent; `expect`: answered, not answered or either; `note`: why; `never`:
-words that must not be said, whoever asks for them. Out: lines in order of time; reasons by a line's number.
+beginning; `aged_s`, so long before that it was sent; `expect`: answered, not answered or either; `note`: why; `says`:
+an answer must have one of these, or it answers something else; `never`: what must not be said, whoever asks for it.
+Out: lines in order of time; reasons by a line's number.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from broadcaster.chat.message import FIELDS, parse
@@ -19,7 +20,7 @@ from broadcaster.fields import encoded
 from pipeline.errors import MessageError
 
 ANSWERED, NOT_ANSWERED, EITHER = "answered", "not answered", "either"
-WITH = frozenset({"after_s", "aged_s", "expect", "note", "never"})
+WITH = frozenset({"after_s", "aged_s", "expect", "note", "says", "never"})
 MIXED = (Reason.MERGED, Reason.CROWDED)  # what becomes of a comment by what others write
 
 
@@ -32,6 +33,7 @@ class Line:
     fields: dict[str, str]
     expect: str
     note: str
+    says: tuple[str, ...] = ()
     never: tuple[str, ...] = ()
     aged_s: float = 0.0
 
@@ -60,10 +62,7 @@ def read(path: Path) -> list[Line]:
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{path}:{row}: {error}") from error
     found.sort(key=lambda line: line.after_s)
-    return [
-        Line(at, one.after_s, one.fields, one.expect, one.note, one.never, one.aged_s)
-        for at, one in enumerate(found, 1)
-    ]
+    return [replace(line, number=at) for at, line in enumerate(found, 1)]
 
 
 def fields_of(line: Line, now_s: float) -> dict[str, str]:
@@ -92,9 +91,15 @@ def passed_over(sent: Iterable[Sent], pool: Pool) -> dict[int, str]:
 def _line(tree: dict[str, object]) -> Line:
     if unknown := sorted(set(tree) - WITH - set(FIELDS)):
         raise ValueError(f"unknown key {unknown[0]!r}")
-    expect, never = str(tree["expect"]), tree.get("never", [])
-    if expect not in (ANSWERED, NOT_ANSWERED, EITHER) or not isinstance(never, list):
-        raise ValueError("expect is answered, not answered or either; never is a list")
+    if (expect := str(tree["expect"])) not in (ANSWERED, NOT_ANSWERED, EITHER):
+        raise ValueError(f"expect: {expect!r} is none of {ANSWERED}, {NOT_ANSWERED}, {EITHER}")
     fields = {name: str(tree[name]) for name in FIELDS if name in tree}
     after_s, aged_s = (float(str(tree.get(name, 0))) for name in ("after_s", "aged_s"))
-    return Line(0, after_s, fields, expect, str(tree["note"]), tuple(map(str, never)), aged_s)
+    return Line(0, after_s, fields, expect, str(tree["note"]), _words("says", tree), _words("never", tree), aged_s)
+
+
+def _words(name: str, tree: dict[str, object]) -> tuple[str, ...]:
+    given = tree.get(name, [])
+    if not isinstance(given, list):
+        raise ValueError(f"{name}: a list of texts")
+    return tuple(map(str, given))

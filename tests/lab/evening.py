@@ -112,10 +112,10 @@ def _leave(station: Station, queue: Any, keys: Keys, seen: Seen) -> None:
 
 
 def _hear(queue: Any, keys: Keys, seen: Seen) -> None:
-    after = seen.events[-1]["entry"] if seen.events else "-"
+    """Events since the last one, each with its `stream_id`; none while Redis is away."""
+    after = f"({seen.events[-1]['stream_id']}" if seen.events else "-"
     with contextlib.suppress(redis.RedisError):
-        for entry, fields in queue.xrange(keys.events, min=f"({after}" if seen.events else after):
-            seen.events.append({"entry": entry, **fields})
+        seen.events += [{**fields, "stream_id": entry} for entry, fields in queue.xrange(keys.events, min=after)]
 
 
 # ── what was said, and where it is in the recording ──────────────────────────────────────────────

@@ -68,7 +68,11 @@ def _summary(
         if event.get("event") == CHAT_ANSWERED:
             by_source[event.get("source", "")] = by_source.get(event.get("source", ""), 0) + 1
     stops = [event for event in events if event.get("event") == GUARD_STOPPED]
-    yield from ["", f"By source: {_listed(by_source)}. Slots skipped: {skipped}. The guard stopped {len(stops)}:", ""]
+    yield from [
+        "",
+        f"By source: {_listed(by_source)}. Slots skipped: {skipped}. Stopped by the guard: {len(stops)}.",
+        "",
+    ]
     yield from (
         f"* `{one.get('id', '')}` ({one.get('lane', '')}): {one.get('rule', '')}, {_plain(one.get('reason', ''))}"
         f": {_plain(one.get('found', ''))}"

@@ -27,9 +27,9 @@ DATA = Path(__file__).parents[1] / "data"
 
 
 def sent(number: int, text: str = "how much?", expect: str = "either", after_s: float = 0.0, **fields: str) -> Sent:
-    never = tuple(filter(None, [fields.pop("never", "")]))
+    says, never = (tuple(filter(None, [fields.pop(name, "")])) for name in ("says", "never"))
     given = {"text": text, "user": f"viewer {number}", **fields}
-    line = Line(number, after_s, given, expect, "a note", never)
+    line = Line(number, after_s, given, expect, "a note", says, never)
     at_s = BEGAN_S + after_s
     return Sent(line, f"{round(at_s * 1000)}-{number}", at_s, given)
 
@@ -84,6 +84,16 @@ def test_an_expectation_that_was_not_met_is_told_with_the_way(expect: str, event
     one = sent(1, expect=expect)
     (found,) = told([one], [{**event, "id": one.id}])
     assert found.wrong.endswith(wrong) and bool(found.wrong) == bool(wrong)
+
+
+def test_an_answer_to_something_else_is_no_answer_also_where_it_was_given_with_another() -> None:
+    right, wrong, with_another = (sent(at, expect="answered", says="46 dollars") for at in (1, 2, 3))
+    other = sent(4, says="46 dollars")
+    merged = {"event": "chat.merged", "id": with_another.id, "turn": f"answer:{right.id}"}
+    events = [answered(right, answer="It is 46 dollars."), answered(wrong, answer="It is blue."), merged]
+    found = told([right, wrong, with_another, other], [*events, answered(other, answer="Hello.")])
+    assert [bool(story.wrong) for story in found] == [False, True, False, True]
+    assert found[1].wrong == "it was answered, but not with '46 dollars'"
 
 
 def test_who_had_no_turn_is_no_fault_unless_he_goes_before_others_or_chat_counts_fewer() -> None:
