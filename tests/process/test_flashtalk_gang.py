@@ -89,6 +89,7 @@ def test_ranks_play_what_one_rank_plays(model: Path, tmp_path: Path, world: int)
     assert len(list((tmp_path / "cache").iterdir())) == 2  # rank 0 bakes, the others read
 
 
+@pytest.mark.long
 def test_a_rank_that_makes_another_state_ends_the_gang(model: Path) -> None:
     with Ranks(2) as ranks:
         ranks.begin(perform, model, model.parent / "cache", True)

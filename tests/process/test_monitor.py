@@ -145,6 +145,7 @@ def free_port() -> int:
 
 
 @pytest.mark.timeout(150)
+@pytest.mark.long
 def test_a_picture_that_stands_and_a_platform_that_shows_nothing_raise_alarms_and_are_mended(
     tmp_path: Path, desk: Desk
 ) -> None:

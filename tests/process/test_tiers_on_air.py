@@ -49,6 +49,7 @@ def room(tmp_path: Path) -> Iterator[Room]:
     made.stop()
 
 
+@pytest.mark.long
 def test_a_slow_engine_and_one_without_memory_are_replaced_and_come_back(room: Room) -> None:
     room.wait_live()
     assert room.status()["tier"] == {"on_air": TOP, "wanted": TOP, "lowered": False}

@@ -94,6 +94,7 @@ def test_an_online_voice_failing_in_every_way_costs_no_sentence(open_floor: Open
     assert floor.events("utterance.dead_lettered") == []
 
 
+@pytest.mark.long
 def test_the_offline_voice_failing_in_every_way_costs_no_sentence(
     open_floor: Open, service: EdgeService, ailment: Path
 ) -> None:
