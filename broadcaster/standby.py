@@ -13,7 +13,7 @@ import structlog
 from broadcaster.children import Plan
 from broadcaster.member import Member
 
-SETTLED_S = 5.0  # of a child's work, before another process is started beside it
+SETTLED_S = 2.0  # of a child's work, before another process is started beside it
 AGAIN_S = 60.0  # after a standby has ended by itself
 
 log = structlog.get_logger()
