@@ -13,6 +13,7 @@ import importlib
 import os
 import signal
 import sys
+import threading
 import traceback
 from pathlib import Path
 from typing import NoReturn
@@ -37,6 +38,7 @@ KINDS = {
 # viewers would wait when another one follows.
 HEAVY = ("engine", "playout")
 STANDBY = "standby"
+LOWEST = 19  # of nice(2)
 TRACE_FRAMES = 12  # the innermost ones
 LOGS_BY_NOTES = ("pusher", "probe")  # too small for a logging library of their own
 
@@ -49,10 +51,10 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
         lifeline = Lifeline.of_child()
-        if STANDBY in how:
-            call_me(f"{STANDBY}-{name}")
-            importlib.import_module(module_name)
-        section = lifeline.spec(None if STANDBY in how else SPEC_WAIT_S)
+        reading = read_ahead(name, module_name) if STANDBY in how else None
+        section = lifeline.spec(None if reading else SPEC_WAIT_S)
+        if reading:
+            reading.join()
     except LineClosed as error:
         if STANDBY not in how:
             print(f"{name}: {error}", file=sys.stderr)  # noqa: T201
@@ -75,6 +77,22 @@ def main() -> int:
         lifeline.note("error", "child.crashed", reason=traceback.format_exc(limit=-TRACE_FRAMES), error=repr(error))
         return 1
     return 0
+
+
+def read_ahead(name: str, module_name: str) -> threading.Thread:
+    """Read the modules of one that stands by. It takes a second of a core that the air may need, so it is done on a
+    thread with the lowest priority: Linux keeps one for each, and that of a process cannot be raised again.
+    """
+    call_me(f"{STANDBY}-{name}")
+
+    def read() -> None:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWEST)
+        with contextlib.suppress(Exception):  # it is raised again by who begins
+            importlib.import_module(module_name)
+
+    thread = threading.Thread(target=read, name="modules", daemon=True)
+    thread.start()
+    return thread
 
 
 def call_me(name: str) -> None:
