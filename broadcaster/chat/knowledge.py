@@ -81,13 +81,19 @@ class Knowledge:
         self.considered("warm up, 热身", "en")  # reads the tables of common words here, not in the first question
 
     def ask(self, text: str, language: str, product: str = "") -> list[Found]:
-        """Entries that may answer, the surest first. language: of the answer. product: on air, or talked of last."""
+        """Entries that may answer, the surest first. language: of the answer. product: on air, or talked of last.
+
+        Where the FAQ speaks that language, what it says in another one alone is no answer.
+        """
+        told_in = self._told_in[_base(language)] or self._entries.keys()
         considered = self.considered(text, language, product)
         found: list[tuple[float, Callable[[], Found]]] = []
         for evidence, meant, asked in considered.products:
             sure = sure_of_product(evidence) * (UNTOLD if asked.untold else HOLLOW if asked.is_hollow else 1.0)
             found.append((sure, partial(self._product_found, sure, meant, asked, language)))
         for told, topic in considered.topics:
+            if topic.id not in told_in:
+                continue
             sure = sure_of_topic(told)
             found.append((sure, partial(self._topic_found, sure, topic, language)))
         found.sort(key=lambda one: -one[0])

@@ -42,7 +42,8 @@ class Leaning:
             rows, weights = self._weighed(features)
             said[rows, numbers[kind]] += weights
         likely = np.log((said + SMOOTHING) / (said + SMOOTHING).sum(axis=0, keepdims=True))
-        self._likely: NDArray[np.float32] = (likely - likely.mean(axis=1, keepdims=True)).astype(np.float32)
+        usual = likely.mean(axis=1, keepdims=True) if self.kinds else 0.0
+        self._likely: NDArray[np.float32] = (likely - usual).astype(np.float32)
 
     def of(self, features: Features) -> Leanings:
         rows, weights = self._weighed(features)

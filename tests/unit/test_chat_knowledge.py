@@ -285,3 +285,16 @@ def test_wordings_do_not_repeat_while_there_are_others() -> None:
     fields = {"name": "Mug", "price": "3"}
     told = [replies.say("mug", fields, (), "en") for _ in range(6)]
     assert all(one != other for one, other in pairwise(told))
+
+
+def test_a_question_is_not_answered_in_another_language_where_the_faq_speaks_its_own(tmp_path: Path) -> None:
+    (tmp_path / "zh.md").write_text(
+        "---\nlanguage: zh\n---\n## 怀孕可以喝吗？ {id=pregnant}\n- is it safe during pregnancy\n\n请问医生。\n",
+        encoding="utf-8",
+    )
+    shop = small(tmp_path, "id,name,price\nmug,Ferry Mug,24\n", "## Do you ship?\n\nYes.\n")
+    both = Knowledge(shop.products, Faq((*shop.faq.entries, *load(tmp_path / "zh.md").entries)), choose=first)
+    alone = Knowledge(shop.products, load(tmp_path / "zh.md"), choose=first)
+    assert "faq:pregnant" in [one.entry for one in alone.ask("is it safe during pregnancy", "en")]
+    assert "faq:pregnant" not in [one.entry for one in both.ask("is it safe during pregnancy", "en")]
+    assert "faq:pregnant" in [one.entry for one in both.ask("怀孕可以喝吗", "zh")]
