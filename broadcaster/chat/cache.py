@@ -92,10 +92,6 @@ class Cache:
         self._kept.move_to_end((subject, words))
         return kept
 
-    def clear(self) -> None:
-        self._kept.clear()
-        self._worded.clear()
-
     def _is_over(self, kept: Kept, catalog: Catalog, faq: object) -> bool:
         if self._clock.now_ns() - kept.at_ns > AGE_S * NS or kept.faq != faq:
             return True

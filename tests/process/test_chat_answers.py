@@ -11,26 +11,10 @@ from typing import Any
 import pytest
 import redis
 
-from tests.conftest import need
 from tests.process.chat_floor import ANSWERS, CHAT, SAY, ChatFloor
 from tests.process.director_floor import RedisServer
 
 Open = Callable[..., ChatFloor]
-
-
-@pytest.fixture
-def server(short_dir: Path) -> Iterator[RedisServer]:
-    made = RedisServer(need("redis-server"), short_dir)
-    yield made
-    if made.process is not None and made.process.poll() is None:
-        made.kill()
-
-
-@pytest.fixture
-def queue(server: RedisServer) -> Iterator[redis.Redis]:
-    client = server.start()
-    yield client
-    client.close()
 
 
 @pytest.fixture

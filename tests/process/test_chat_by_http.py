@@ -5,32 +5,14 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 import redis
 
-from tests.conftest import need
 from tests.process.director_floor import Floor, RedisServer, free_port
 
 CHAT = "broadcaster:t:chat"
-
-
-@pytest.fixture
-def server(short_dir: Path) -> Iterator[RedisServer]:
-    made = RedisServer(need("redis-server"), short_dir)
-    yield made
-    if made.process is not None and made.process.poll() is None:
-        made.kill()
-
-
-@pytest.fixture
-def queue(server: RedisServer) -> Iterator[redis.Redis]:
-    client = server.start()
-    yield client
-    client.close()
 
 
 def post(port: int, body: Any) -> tuple[int, dict[str, Any]]:

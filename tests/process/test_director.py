@@ -19,26 +19,10 @@ import redis
 from broadcaster.children import DIRECTOR_PHASES
 from broadcaster.client import Client
 from broadcaster.watch import Progress
-from tests.conftest import need
 from tests.process.director_floor import Floor, RedisServer, free_port
 
 SAY = "broadcaster:t:say"
 Open = Callable[..., Floor]
-
-
-@pytest.fixture
-def server(short_dir: Path) -> Iterator[RedisServer]:
-    made = RedisServer(need("redis-server"), short_dir)
-    yield made
-    if made.process is not None and made.process.poll() is None:
-        made.kill()
-
-
-@pytest.fixture
-def queue(server: RedisServer) -> Iterator[redis.Redis]:
-    client = server.start()
-    yield client
-    client.close()
 
 
 @pytest.fixture

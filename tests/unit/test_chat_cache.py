@@ -127,4 +127,3 @@ def test_no_room_keeps_nothing() -> None:
     shelf = Shelf(most=0)
     shelf.put(QUESTION)
     assert not shelf.get(QUESTION) and len(shelf.cache) == 0
-    shelf.cache.clear()
