@@ -46,7 +46,7 @@ from broadcaster.speech import Studio, Wanted
 from broadcaster.supply import Supply
 from broadcaster.timeline import Speech, Timeline
 from broadcaster.unwritten import Unwritten
-from broadcaster.utterance import PERSON_PREFIX, Key, Utterance
+from broadcaster.utterance import Key, Utterance, is_person
 from pipeline.clock import Clock, RealClock
 from pipeline.errors import BadInput, RedisDown, ScriptError
 from pipeline.journal import JournalReader
@@ -508,7 +508,7 @@ class Director:
             "lease": self._lease.state,
             "tts_ms_p50": self._studio.first_piece_ms(),
             "voices": self._voice.states(),
-            "time_to_air_ms": list(self._show.times_to_air_ms)[-10:],
+            "time_to_air_ms": list(self._show.stories.times_to_air_ms)[-10:],
             "timeline": self._supply.number,
             "paused": self._show.paused,
             "schedule": self._schedule.facts(),
@@ -575,7 +575,7 @@ class Director:
         return stream_id in self._events.settling
 
     def _speech_of(self, key: Key) -> Speech | None:
-        return self._microphone.speech(key) if key[0].startswith(PERSON_PREFIX) else self._studio.get(key)
+        return self._microphone.speech(key) if is_person(key[0]) else self._studio.get(key)
 
     def _forget(self, identity: str) -> None:
         self._studio.forget(identity)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from broadcaster.utterance import EVERGREEN_PREFIX, SCRIPT_PREFIX, Key, Utterance
+from broadcaster.utterance import SCRIPT_PREFIX, Key, Utterance, is_evergreen
 from pipeline.wholefile import write_whole
 from tts.markup import plain
 
@@ -59,7 +59,7 @@ def _source(utterance: Utterance) -> str:
         return utterance.source
     if utterance.is_person:
         return "person"
-    if utterance.id.startswith(EVERGREEN_PREFIX):
+    if is_evergreen(utterance.id):
         return "evergreen"
     return "script" if utterance.id.startswith(SCRIPT_PREFIX) else f"queue {utterance.id}"
 

@@ -6,27 +6,15 @@ events. It joins the rundown, the script and what outlives the process; it does 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 import structlog
 
 from broadcaster.continuity import Continuity
+from broadcaster.cuts import Cuts
 from broadcaster.diary import PAUSE_S
-from broadcaster.events import (
-    ACCEPTED,
-    AIRED,
-    DEAD_LETTERED,
-    DUPLICATE,
-    EXPIRED,
-    INTERRUPTED,
-    SKIPPED,
-    STARTED,
-    SYNTHESISED,
-    Event,
-    event_of,
-)
+from broadcaster.events import ACCEPTED, DUPLICATE, EXPIRED, Event, event_of
 from broadcaster.evergreen import Evergreen
 from broadcaster.guard.post import Post
 from broadcaster.ledger import Ledger
@@ -37,18 +25,20 @@ from broadcaster.rundown import Placed, Rundown
 from broadcaster.schedule.programmes import Programmes
 from broadcaster.script.place import Place
 from broadcaster.script.reading import Reading
+from broadcaster.stories import Stories
 from broadcaster.takeover import Takeover
 from broadcaster.timeline import Line, Speech
 from broadcaster.turn_watch import TurnWatch
 from broadcaster.utterance import (
-    EVERGREEN_PREFIX,
-    PERSON_PREFIX,
     SCHEDULE_PREFIX,
     SCRIPT_PREFIX,
     Coming,
     Key,
     Lane,
     Utterance,
+    is_evergreen,
+    is_ours,
+    is_person,
 )
 from pipeline.clock import NS, Clock
 from pipeline.errors import BrokeOff, MessageError, SpeechError, VoicesDown
@@ -58,8 +48,6 @@ from tts.markup import plain
 
 PLANNED = 4  # sentences planned, and synthesised, ahead
 LEAD_S = 0.3  # from giving a sentence away to its being heard, when nothing is
-DOUBT_NS = 2 * NS  # playout reports a cut within this, or never
-TIMES_KEPT = 50
 
 log = structlog.get_logger()
 
@@ -82,7 +70,7 @@ class Show:
     ) -> None:
         self._rundown = rundown
         self._clock = clock
-        self._tell = emit
+        self.stories = Stories(emit)
         self.cut: Callable[[str], None] = _not_wired
         self.forget: Callable[[str], None] = _not_wired
         self.speech_of: Callable[[Key], Speech | None] = lambda key: None
@@ -96,17 +84,13 @@ class Show:
         self.draining = False  #: nothing new begins any more
         self.elsewhere = False  #: another broadcaster speaks for the room, or what it left is not read yet
         self.said = 0
-        self.times_to_air_ms: deque[int] = deque(maxlen=TIMES_KEPT)
         self._ledger = Ledger(saved.finished, is_settling)
         self._patience = Patience(saved.trying)
         self._pace = Pace()
         self._began: dict[Key, float] = {}  #: sentences of which playout reported the beginning, and when
-        self._started: set[str] = set()
-        self._synthesised: set[str] = set()
-        self._doubt_ns: int | None = None
-        self._turns = TurnWatch(rundown, clock, self._emit)
+        self._cuts = Cuts(clock)
+        self._turns = TurnWatch(rundown, clock, self.stories.tell)
         self._left_behind = True  #: what comes may have been read by an earlier director
-        self._ours_until_ns = 0  #: so long the next report of a cut may be the answer to ours
         self._prompter = Prompter(rundown, reading, saved.place)
         self.programmes = Programmes(rundown, self._may_be_said, self._withdraw, clock.wall_s, saved.programmes)
         self.takeover = Takeover(
@@ -124,11 +108,6 @@ class Show:
         self._before_talk = saved.out[: saved.before_talk]
         if saved.out and saved.began_s:
             self._began[saved.out[0]] = saved.began_s
-
-    def _emit(self, event: Event) -> None:
-        """Evergreen words have no story: they begin, and they end."""
-        if not _is_evergreen(event.id) or event.name in (STARTED, AIRED, SKIPPED):
-            self._tell(event)
 
     def left_behind_is_read(self) -> None:
         """All that was not acknowledged is here; what else the journal named was settled long ago."""
@@ -161,7 +140,7 @@ class Show:
         """What was not heard of a person's talk is gone: it cannot be said again."""
         if utterance := self._rundown.remove(identity):
             self._let_go(identity)
-            self._tell_skipped(utterance, reason)
+            self.stories.skipped(utterance, reason)
 
     def full_lanes(self, places: int) -> list[str]:
         """Names of the lanes in which fewer than so many would be accepted."""
@@ -173,7 +152,7 @@ class Show:
 
     def tries(self) -> dict[str, int]:
         """Sentences that are being synthesised, and those over which directors ended: what another is to know."""
-        return {name: count for name, count in self._patience.trying().items() if not _is_ours(name)}
+        return {name: count for name, count in self._patience.trying().items() if not is_ours(name)}
 
     def is_suspect(self, key: Key) -> bool:
         """Whether nothing else may be synthesised beside this sentence."""
@@ -187,16 +166,16 @@ class Show:
         if known is not None and known.stream_id == utterance.stream_id:
             return
         if self.takeover.is_skipped(utterance.id, utterance.turn):
-            self._tell_skipped(utterance)
+            self.stories.skipped(utterance)
         elif not utterance.sentences:
             self._turns.close(utterance)
         elif known is not None or utterance.id in self._ledger:
             self._come_again(utterance)
         elif self._patience.is_deadly(utterance.id):
             self._patience.forget(utterance.id)
-            self._bury(utterance, f"the director died {TRIES} times over it")
+            self.stories.buried(utterance, f"the director died {TRIES} times over it")
         elif self._is_late(utterance):
-            self._emit(event_of(EXPIRED, utterance))
+            self.stories.tell(event_of(EXPIRED, utterance))
         else:
             self._admit(_waiting(utterance) if self._left_behind else utterance)
 
@@ -206,14 +185,14 @@ class Show:
         if allowed is not None:
             self._add(allowed)
             return
-        self._bury(utterance, f"the guard stopped it: {reason}")
+        self.stories.buried(utterance, f"the guard stopped it: {reason}")
         if utterance.turn and not utterance.more:
             self._rundown.close_turn(utterance.turn)
 
     def _come_again(self, utterance: Utterance) -> None:
         report = self._ledger.claim(utterance.id, utterance.stream_id)
         if report is None:
-            self._emit(event_of(DUPLICATE, utterance))
+            self.stories.tell(event_of(DUPLICATE, utterance))
         else:  # it was aired, and the acknowledgement got lost with the last director
             self._tell_aired(utterance, report)
 
@@ -222,9 +201,9 @@ class Show:
         on_air = self._rundown.on_air()
         placed = self._rundown.add(utterance)
         if placed is Placed.FULL:
-            self._bury(utterance, f"the rundown is full: {len(self._rundown)} utterances wait")
+            self.stories.buried(utterance, f"the rundown is full: {len(self._rundown)} utterances wait")
             return
-        self._emit(event_of(ACCEPTED, utterance))
+        self.stories.tell(event_of(ACCEPTED, utterance))
         if placed is Placed.CUTS:
             self._began.clear()
             if out:
@@ -285,9 +264,9 @@ class Show:
         self._ledger.pass_over(identity)
         self._let_go(identity)
         if begun or not utterance.stream_id:
-            self._tell_skipped(utterance, f"the guard stopped it: {reason}")
+            self.stories.skipped(utterance, f"the guard stopped it: {reason}")
         else:
-            self._bury(utterance, f"the guard stopped it: {reason}")
+            self.stories.buried(utterance, f"the guard stopped it: {reason}")
         return False
 
     def script_ahead(self, sentences: int) -> list[Coming]:
@@ -337,9 +316,9 @@ class Show:
     def begun(self, keys: Sequence[Key]) -> None:
         for key in keys:
             self._rundown.begin(key)
-            if key[0].startswith(PERSON_PREFIX):
+            if is_person(key[0]):
                 self.talk_began(key)
-        if any(not _is_evergreen(name) for name, _ in keys):
+        if any(not is_evergreen(name) for name, _ in keys):
             self._something_else()
         self.top_up()
 
@@ -347,7 +326,7 @@ class Show:
         self._began.clear()
         lost = self._rundown.rewind()
         if lost:
-            self._ours_until_ns = self._clock.now_ns() + DOUBT_NS
+            self._cuts.expect()
             log.info("speech.again", utterance=lost[0][0], sentence=lost[0][1], sentences=len(lost))
         return bool(lost)
 
@@ -356,7 +335,7 @@ class Show:
         out = self._rundown.out
         if key in out:
             self._rundown.rewind(beyond=out.index(key) + 1)
-        elif key[0].startswith(PERSON_PREFIX):  # the rest of the talk is lost, and what came before it is on its way
+        elif is_person(key[0]):  # the rest of the talk is lost, and what came before it is on its way
             self._rundown.rewind(beyond=sum(1 for other in out if other in self._before_talk))
             return None
         else:
@@ -403,10 +382,11 @@ class Show:
         key = (report.utterance, report.sentence)
         match report.what:
             case "started":
-                self._tell_started(report)
+                if utterance := self._rundown.get(report.utterance):
+                    self.stories.started(utterance, report)
             case "sentence":
                 self._began[key] = report.wall_s
-                self._ours_until_ns = 0  # the journal is in order: a cut of ours was reported before, or never
+                self._cuts.passed()
             case "sentence_aired":
                 self._heard(key, report, replayed)
             case "aired":
@@ -414,7 +394,7 @@ class Show:
                     self._talk_was_heard(report)
                 self._finish(self._rundown.remove(report.utterance), report)
             case "cut":
-                lost = self._is_out(key, replayed) and not self._answers_ours()
+                lost = self._is_out(key, replayed) and not self._cuts.is_ours()
                 self._broken_off(report, "cut", lost=lost, replayed=replayed)
                 self._settle_doubt()
             case "lost":
@@ -425,8 +405,7 @@ class Show:
 
     def _talk_was_heard(self, report: Report) -> None:
         """All of it was given away when its director ended."""
-        where: dict[str, str | int] = {"frame": report.frame, "sample": report.sample}
-        self._emit(Event(AIRED, self._talk_before, Lane.LIVE.name.lower(), facts=where))
+        self.stories.talk_aired(self._talk_before, report)
         self._talk_before = ""
 
     def silenced(self) -> None:
@@ -439,8 +418,7 @@ class Show:
             self.lost()
             self.cut("")
         if self._talk_before:
-            reason = "the director ended in the middle of it"
-            self._emit(Event(SKIPPED, self._talk_before, Lane.LIVE.name.lower(), facts={"reason": reason}))
+            self.stories.talk_skipped(self._talk_before, "the director ended in the middle of it")
             self._talk_before = ""
 
     def _heard(self, key: Key, report: Report, replayed: bool) -> None:
@@ -455,8 +433,7 @@ class Show:
     def _broken_off(self, report: Report, reason: str, lost: bool, replayed: bool) -> None:
         utterance = self._rundown.get(report.utterance)
         if utterance is not None:
-            where = {"frame": report.frame, "sample": report.sample, "sentence": report.sentence}
-            self._emit(event_of(INTERRUPTED, utterance, reason=reason, **where))
+            self.stories.interrupted(utterance, report, reason, sentence=report.sentence)
         if lost:
             self._lose(replayed)
 
@@ -467,8 +444,7 @@ class Show:
     def _playout_began(self, report: Report, replayed: bool) -> None:
         utterance = self._rundown.on_air()
         if utterance is not None:
-            where = {"frame": report.frame, "sample": report.sample}
-            self._emit(event_of(INTERRUPTED, utterance, reason="playout", **where))
+            self.stories.interrupted(utterance, report, "playout")
         self._lose(replayed)
 
     def _lose(self, replayed: bool) -> None:
@@ -495,29 +471,11 @@ class Show:
 
     def _doubt(self, out: Sequence[Key]) -> None:
         self._rundown.doubt(name for name, _ in out)
-        self._ours_until_ns = self._doubt_ns = self._clock.now_ns() + DOUBT_NS
-
-    def _answers_ours(self) -> bool:
-        """Whether a report of a cut answers a cut of ours: once for each; what it names may be out again by then."""
-        ours = self._clock.now_ns() < self._ours_until_ns
-        self._ours_until_ns = 0
-        return ours
+        self._cuts.doubt()
 
     def _settle_doubt(self) -> None:
-        if self._doubt_ns is not None:
-            self._doubt_ns = None
+        if self._cuts.settle():
             self._rundown.settle()
-
-    def _tell_started(self, report: Report) -> None:
-        utterance = self._rundown.get(report.utterance)
-        if utterance is None or utterance.id in self._started:
-            return
-        self._started.add(utterance.id)
-        since_s = utterance.accepted_s if utterance.due_s is None else max(utterance.due_s, utterance.accepted_s)
-        waited_ms = max(0, round((report.wall_s - since_s) * 1000))
-        if not _is_ours(utterance.id):
-            self.times_to_air_ms.append(waited_ms)
-        self._emit(event_of(STARTED, utterance, frame=report.frame, sample=report.sample, waited_ms=waited_ms))
 
     def _finish(self, utterance: Utterance | None, report: Report) -> None:
         if utterance is not None:
@@ -529,23 +487,19 @@ class Show:
 
     def _tell_aired(self, utterance: Utterance, report: Report) -> None:
         if self.takeover.is_skipped(utterance.id):
-            self._tell_skipped(utterance)
+            self.stories.skipped(utterance)
         else:
-            self._emit(event_of(AIRED, utterance, frame=report.frame, sample=report.sample))
+            self.stories.aired(utterance, report)
 
     def _skip_rest(self, utterance: Utterance) -> None:
         """It left the rundown by order, and its rest is never said."""
         self._ledger.pass_over(utterance.id)
         self._let_go(utterance.id)
-        self._tell_skipped(utterance)
-
-    def _tell_skipped(self, utterance: Utterance, reason: str = "by order") -> None:
-        self._emit(event_of(SKIPPED, utterance, reason=reason))
+        self.stories.skipped(utterance)
 
     def _let_go(self, identity: str) -> None:
         """It is out of the rundown for good: keep nothing of it."""
-        self._started.discard(identity)
-        self._synthesised.discard(identity)
+        self.stories.forget(identity)
         self._patience.forget(identity)
         self.post.let_go(identity)
         if self._prompter.let_go(identity) or self.programmes.let_go(identity):
@@ -569,9 +523,7 @@ class Show:
         self._patience.succeeded(key[0])
         if speech := self.speech_of(key):
             self._pace.made(utterance.sentences[key[1]], speech.samples)
-        if key[0] not in self._synthesised:
-            self._synthesised.add(key[0])
-            self._emit(event_of(SYNTHESISED, utterance, sentence=key[1], took_ms=took_ms))
+        self.stories.synthesised(utterance, key[1], took_ms)
 
     def failed(self, key: Key, error: SpeechError | MessageError) -> None:
         """No voice could say it: it waits, the others go first; at last it is given up."""
@@ -580,7 +532,7 @@ class Show:
             return
         if not isinstance(error, VoicesDown):  # told once, for all sentences
             log.warning("speech.failed", utterance=key[0], sentence=key[1], reason=str(error))
-        if _is_evergreen(key[0]):
+        if is_evergreen(key[0]):
             self._rundown.remove(key[0])
             self._let_go(key[0])
         elif self._patience.failed(utterance, error, self._clock.now_ns()):
@@ -590,15 +542,7 @@ class Show:
         else:
             self._rundown.remove(key[0])
             self._let_go(key[0])
-            self._bury(utterance, f"no voice could say sentence {key[1] + 1}: {error}")
-
-    def _bury(self, utterance: Utterance, reason: str) -> None:
-        log.warning("utterance.refused", utterance=utterance.id, lane=utterance.lane_name, reason=reason)
-        original = {b"text": " ".join(utterance.sentences).encode(), b"mode": utterance.mode.encode()}
-        if utterance.voice:
-            original[b"voice"] = utterance.voice.encode()
-        facts: dict[str, str | int] = {"reason": reason}
-        self._emit(Event(DEAD_LETTERED, utterance.id, utterance.lane_name, utterance.stream_id, facts, original))
+            self.stories.buried(utterance, f"no voice could say sentence {key[1] + 1}: {error}")
 
     # ── time passes ──────────────────────────────────────────────────────────────────────────────
 
@@ -606,10 +550,10 @@ class Show:
         now_ns = self._clock.now_ns()
         for utterance in self._rundown.expire(self._clock.wall_s()):
             self._let_go(utterance.id)
-            self._emit(event_of(EXPIRED, utterance))
+            self.stories.tell(event_of(EXPIRED, utterance))
         for name in self._patience.due(now_ns, self.voices_work()):
             self._rundown.hold(name, on=False)
-        if self._doubt_ns is not None and now_ns >= self._doubt_ns:
+        if self._cuts.is_overdue():
             self._settle_doubt()
         self._turns.tick(self._may_begin())
         if now_ns >= self._topped_ns + NS:
@@ -620,7 +564,7 @@ class Show:
         """Have an evergreen line waiting while nothing else can be said."""
         if self.evergreen is None:
             return
-        others = any(not _is_evergreen(name) for name, _ in self._rundown.out)
+        others = any(not is_evergreen(name) for name, _ in self._rundown.out)
         if not self._may_begin() or self.takeover.paused or self.floor > Lane.SCRIPT or others:
             self.evergreen.not_now(now_ns)
         elif (
@@ -635,7 +579,7 @@ class Show:
 
     def _evergreen_waits(self) -> list[str]:
         """Ids of evergreen lines that are not given away to their end."""
-        return [name for name in self._rundown.unfinished() if _is_evergreen(name)]
+        return [name for name in self._rundown.unfinished() if is_evergreen(name)]
 
     def _something_else(self) -> None:
         """What is left of an evergreen line is not said any more."""
@@ -671,7 +615,7 @@ class Show:
             return False
         if self._patience.is_deadly(utterance.id):
             self._ledger.pass_over(utterance.id)
-            self._bury(utterance, f"the director died {TRIES} times over it")
+            self.stories.buried(utterance, f"the director died {TRIES} times over it")
             return False
         if self.post.look(utterance)[0] is None:
             self._ledger.pass_over(utterance.id)
@@ -681,8 +625,8 @@ class Show:
     # ── what outlives us ─────────────────────────────────────────────────────────────────────────
 
     def continuity(self, timeline: int) -> Continuity:
-        out = [key for key in self._rundown.out if not key[0].startswith(PERSON_PREFIX)]
-        talk = next((key for key in self._rundown.out if key[0].startswith(PERSON_PREFIX)), None)
+        out = [key for key in self._rundown.out if not is_person(key[0])]
+        talk = next((key for key in self._rundown.out if is_person(key[0])), None)
         begun = dict.fromkeys([*self._prompter.begun(), *self.programmes.begun_ids(), *(name for name, _ in out)])
         return Continuity(
             out=out,
@@ -713,15 +657,6 @@ class Show:
     @property
     def out(self) -> tuple[Key, ...]:
         return self._rundown.out
-
-
-def _is_ours(identity: str) -> bool:
-    """No message of the queue."""
-    return identity.startswith((SCRIPT_PREFIX, EVERGREEN_PREFIX, SCHEDULE_PREFIX, PERSON_PREFIX))
-
-
-def _is_evergreen(identity: str) -> bool:
-    return identity.startswith(EVERGREEN_PREFIX)
 
 
 def _not_wired(_utterance: str) -> None:

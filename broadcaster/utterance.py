@@ -98,7 +98,22 @@ class Utterance(msgspec.Struct, frozen=True):
     @property
     def is_person(self) -> bool:
         """A person says it: its sound is not made of text."""
-        return self.id.startswith(PERSON_PREFIX)
+        return is_person(self.id)
+
+
+def is_person(identity: str) -> bool:
+    """Of an id: a person says it."""
+    return identity.startswith(PERSON_PREFIX)
+
+
+def is_evergreen(identity: str) -> bool:
+    """Of an id: it fills, while nothing else can be said."""
+    return identity.startswith(EVERGREEN_PREFIX)
+
+
+def is_ours(identity: str) -> bool:
+    """Of an id: no message of the queue."""
+    return identity.startswith(tuple(OWN_PREFIXES))
 
 
 def parse(
