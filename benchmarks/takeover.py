@@ -28,7 +28,9 @@ from tests.station import Station, live, until
 TRIES = 10
 SPEAKS_S = 1.2  # of the old voice, before it is cut
 LOOK_S = 1.6  # after the order
-NO_BREATH = "we all know you will roll along our railway line in a low yellow lorry " * 3  # never silent for two packets
+NO_BREATH = (
+    "we all know you will roll along our railway line in a low yellow lorry " * 3
+)  # never silent for two packets
 GAP_MS = 50  # of sound: two packets of AAC or more
 BLOCK_S = 0.02
 SILENT_BLOCKS = 50

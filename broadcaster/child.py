@@ -1,8 +1,8 @@
 """The entry of every child process: its section comes down the lifeline, then its work begins.
 
-Started as `python -m broadcaster.child KIND NAME [standby]` with the lifeline as standard input. It imports
-nothing but what its kind needs: a pusher must stay small. A standby reads its modules first, and waits as long as it
-takes for the section of the one that it is to follow.
+Started as `python -m broadcaster.child KIND NAME [standby [MODULE …]]` with the lifeline as standard input. It imports
+nothing but what its kind needs: a pusher must stay small. A standby reads its modules first, and those that are named,
+and waits as long as it takes for the section of the one that it is to follow.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -51,7 +52,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
         lifeline = Lifeline.of_child()
-        reading = read_ahead(name, module_name) if STANDBY in how else None
+        reading = read_ahead(name, [module_name, *how[1:]]) if STANDBY in how else None
         section = lifeline.spec(None if reading else SPEC_WAIT_S)
         if reading:
             reading.join()
@@ -79,7 +80,7 @@ def main() -> int:
     return 0
 
 
-def read_ahead(name: str, module_name: str) -> threading.Thread:
+def read_ahead(name: str, modules: Sequence[str]) -> threading.Thread:
     """Read the modules of one that stands by. It takes a second of a core that the air may need, so it is done on a
     thread with the lowest priority: Linux keeps one for each, and that of a process cannot be raised again.
     """
@@ -87,8 +88,9 @@ def read_ahead(name: str, module_name: str) -> threading.Thread:
 
     def read() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWEST)
-        with contextlib.suppress(Exception):  # it is raised again by who begins
-            importlib.import_module(module_name)
+        for module in modules:
+            with contextlib.suppress(Exception):  # it is raised again by who begins
+                importlib.import_module(module)
 
     thread = threading.Thread(target=read, name="modules", daemon=True)
     thread.start()

@@ -18,6 +18,7 @@ from broadcaster import gpus, ladder, redis_server, tiers
 from broadcaster.child import STANDBY
 from broadcaster.config import Config
 from broadcaster.config_chat import ChatSection
+from broadcaster.guard.settings import GUARD
 from broadcaster.names import PREVIEW, PROBE, pusher_name
 from pipeline.follower import RANKED
 from pipeline.shipped import PRESENTER
@@ -66,7 +67,7 @@ class Plan:
     that is watched. `gated`: it runs only while the room's lease is not elsewhere. `understudy`: what works in a
     crash loop of this one, beside it, or in its place when the name is the same. `ranks`: so many processes are this
     child, and live and die together. `place`: of children with the same one, not "", only one runs: they use the same
-    cards. `standby`: another process of its kind stands by to follow it.
+    cards. `standby`: another process of its kind stands by to follow it, and has read `modules`, too.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Plan:
     ranks: int = 1
     place: str = ""
     standby: bool = False
+    modules: tuple[str, ...] = ()
 
     @property
     def below(self) -> list[Plan]:
@@ -94,7 +96,7 @@ class Plan:
     @property
     def command_of_standby(self) -> list[str]:
         """The same, for a process that reads its modules before it waits for its section."""
-        return [*self.command, STANDBY]
+        return [*self.command, STANDBY, *self.modules]
 
     @property
     def renewable(self) -> bool:
@@ -168,7 +170,8 @@ def _director(config: Config, runtime_dir: Path, owner: str) -> Plan:
         "when_no_output": config.when_no_output,
         "outputs": [output.name for output in config.outputs],
     }
-    return Plan("director", "director", 0, DIRECTOR_PHASES, spec, standby=config.standby)
+    modules = (GUARD,) if config.guard else ()
+    return Plan("director", "director", 0, DIRECTOR_PHASES, spec, standby=config.standby, modules=modules)
 
 
 def _chat(config: Config, chat: ChatSection, runtime_dir: Path, owner: str) -> Plan:

@@ -1,9 +1,9 @@
 """Which report of a cut answers an order of ours, and how long it is in doubt what of a sentence was heard.
 
-In: cuts that were ordered, reports of the journal, the time. Out: whether a report is the answer to ours, or of something
-that was lost. Pure but for the clock.
+In: cuts that were ordered, reports of the journal, the time. Out: whether a report answers an order of ours, or tells
+of something that was lost. Pure but for the clock.
 
-Playout answers a cut within two seconds, or never; what was out by then is in doubt until it does. A report names only the
+Playout answers a cut within two seconds, or never; what was out by then is in doubt until it does. A report names the
 sentence that was cut, and that may be out again by the time it is read: so each order has one answer at most.
 """
 

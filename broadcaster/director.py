@@ -26,7 +26,7 @@ from broadcaster.evidence import SYNC_S, Evidence
 from broadcaster.feed import Feed
 from broadcaster.given import given_of
 from broadcaster.guard.post import Guarding, Post
-from broadcaster.guard.settings import GuardSpec
+from broadcaster.guard.settings import GUARD, GuardSpec
 from broadcaster.inbox import Inbox
 from broadcaster.larder import Larder
 from broadcaster.lease import ELSEWHERE, Lease
@@ -527,7 +527,7 @@ class Director:
     def _guarding(self, spec: GuardSpec) -> Guarding:
         """Its tables and rules are loaded only where it is asked for."""
         language = "zh" if language_of("", self._spec.voice_name) == "zh" else "en"
-        guard: Guarding = importlib.import_module("broadcaster.guard.guard").Guard(spec, language)
+        guard: Guarding = importlib.import_module(GUARD).Guard(spec, language)
         return guard
 
     def _evergreen(self) -> Evergreen | None:

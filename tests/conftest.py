@@ -13,7 +13,8 @@ import pytest
 
 from tests.station import Station
 
-Station.defaults = {"standby": False}  # two seconds of a core for each room, which most outlive by little
+# small pictures in few bytes; and no standby: two seconds of a core for each room, which most outlive by little
+Station.defaults = {"standby": False, "avatar": {"size": [224, 384]}, "encoder": {"bitrate_kbps": 1000}}
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two workers on two cores: more threads only wait for one another
 
 

@@ -39,12 +39,18 @@ class Listener:
 
     def __init__(self, url: str, path: Path) -> None:
         self.path = path
+        self._packets: list[Heard] = []
+        self._read_bytes = 0
         path.touch()
         self._process = subprocess.Popen([sys.executable, "-m", "tests.listener", url, str(path)], cwd=ROOT)
 
     def packets(self) -> list[Heard]:
-        lines = self.path.read_text().split("\n")[:-1]
-        return [Heard(*json.loads(line)) for line in lines]
+        with self.path.open("rb") as file:
+            file.seek(self._read_bytes)
+            lines = file.read().split(b"\n")[:-1]
+        self._read_bytes += sum(len(line) + 1 for line in lines)
+        self._packets += [Heard(*json.loads(line)) for line in lines]
+        return list(self._packets)
 
     def video(self) -> list[Heard]:
         return [packet for packet in self.packets() if packet.kind == "v"]

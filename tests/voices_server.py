@@ -12,6 +12,7 @@ import io
 import sys
 import threading
 import time
+from functools import cache
 from typing import Any
 
 import av
@@ -56,8 +57,9 @@ CONTAINERS = {
 FRAMES = {"libmp3lame": 1152, "libopus": 960}
 
 
+@cache
 def spoken(text: str, rate: float = 1.0, language: str = "en") -> Pcm:
-    """What a real voice makes of it, 48 kHz."""
+    """What a real voice makes of it, 48 kHz; to be read only."""
 
     async def say() -> list[Pcm]:
         voice = EspeakSynthesizer()
@@ -201,6 +203,7 @@ def _abort(request: web.Request) -> None:
     request.transport.abort()
 
 
+@cache
 def _sound(text: str, rate: float, kind: str, fault: str) -> bytes:
     dice = np.random.default_rng(len(text))
     language = "cmn" if any("\u4e00" <= char <= "\u9fff" for char in text) else "en"

@@ -1,8 +1,9 @@
 """The answer to a question: a ready-made reply, a rule, what was answered before, what is known, a language model.
 
 In: questions. Out: answers with their source, how sure it is, how long each stage took, and why others did not answer.
-Each stage may be missing. It never raises: silence is the worst that comes of it. What a language model says is held to
-the facts that knowledge found (broadcaster.chat.writing); where it fails, the nearest entry answers, or nobody.
+Each stage may be missing. It never raises: silence is the worst that comes of it. A rule that merely greets gives way
+to whoever answers what the comment asks besides. What a language model says is held to the facts that knowledge found
+(broadcaster.chat.writing); where it fails, the nearest entry answers, or nobody.
 """
 
 from __future__ import annotations
@@ -17,14 +18,15 @@ import structlog
 
 from broadcaster.chat.cache import Cache, Subject, subject_of
 from broadcaster.chat.found import Found, Knowledge, Rules
+from broadcaster.chat.knowledge_asking import asking
 from broadcaster.chat.memory import Memory
 from broadcaster.chat.mentions import Names
 from broadcaster.chat.model import Question
+from broadcaster.chat.ruling import replied
 from broadcaster.chat.told import facts_of
 from broadcaster.chat.writing import PASSED, Author, Task
 from broadcaster.rewrite.similarity import content, shared
 from broadcaster.script.products import Catalog
-from broadcaster.script.values import Values
 from pipeline.clock import Clock
 from tts.text import language_of
 
@@ -121,51 +123,36 @@ class Answerer:
         talked_of = self._memory.product(_who(question))
 
         @cache
-        def find() -> list[Found]:
+        def find(text: str) -> list[Found]:
             with self._timed(trace, "knowledge"):
-                return knowledge.ask(question.text, question.language, talked_of) if knowledge else []
+                return knowledge.ask(text, question.language, talked_of) if knowledge else []
 
-        if answer := self._ruled(question, knowledge, find, talked_of, trace):
-            return answer
-        found = find()
+        def product_of(text: str) -> str:
+            return next((one.product for one in find(text)), "") or talked_of
+
+        with self._timed(trace, RULE):
+            rules = self._rules()
+            rule = replied(rules, question.text, question.language, knowledge, product_of) if rules else None
+        ruled = Answer(RULE, (rule.reply,), f"rule:{rule.line}", 1.0, rule.product, trace) if rule else None
+        text = rule.left if rule else question.text
+        if ruled and not text:
+            return ruled
+        found, asks = find(text), any(asking(text))
         best = found[0] if found else NOTHING
         with self._timed(trace, CACHE):
             subject = self._subject(question, best, talked_of, knowledge)
             kept = self._cache.get(subject, question.text, knowledge.products, knowledge.faq) if knowledge else None
         if kept:
             return Answer(CACHE, kept.sentences, best.entry, best.sure, kept.product, trace)
-        if self._is_sure(best):
+        if self._is_sure(best) and (asks or not ruled or not _introduces(best)):
             return _of(best, trace)
+        if ruled and (self._author is None or not asks or knowledge is None or knowledge.is_talk(text)):
+            return ruled
         trace.why["knowledge"] = f"{best.entry} is only {best.sure:.2f} sure" if best.text else "nothing was found"
         if self._author is None:
             return Answer(SILENCE, entry=best.entry, sure=best.sure, trace=trace)
-        return await self._written(question, knowledge, found, subject, self._author, trace)
-
-    def _ruled(
-        self,
-        question: Question,
-        knowledge: Knowledge | None,
-        find: Callable[[], list[Found]],
-        talked_of: str,
-        trace: Trace,
-    ) -> Answer | None:
-        """The reply of a rule; its variables are those of the product in question."""
-        used: set[str] = set()
-
-        def value_of(name: str) -> str | None:
-            if knowledge is None:
-                return None
-            product = next((one.product for one in find()), "") or talked_of
-            used.add(product)
-            values = Values(products=knowledge.products, language=question.language)
-            return values.of(f"{name}_{question.language}", product) or values.of(name, product)
-
-        with self._timed(trace, RULE):
-            rules = self._rules()
-            matched = rules.match(question.text, value_of) if rules else None
-        if matched is None:
-            return None
-        return Answer(RULE, (matched[0],), f"rule:{matched[1]}", 1.0, next(iter(used), ""), trace)
+        written = await self._written(question, knowledge, found, subject, self._author, trace)
+        return ruled if ruled and written.source == SILENCE else written
 
     async def _written(
         self,
@@ -230,8 +217,7 @@ class Answerer:
 
     def _is_sure(self, found: Found) -> bool:
         """Whether it is the answer."""
-        introduces = bool(found.product) and "." not in found.entry  # nothing in particular was asked of the product
-        least = max(self._sure, INTRODUCED) if introduces and self._author else self._sure
+        least = max(self._sure, INTRODUCED) if _introduces(found) and self._author else self._sure
         return bool(found.text) and found.sure >= least
 
     def _is_near(self, found: Found, question: Question) -> bool:
@@ -263,6 +249,11 @@ def _who(question: Question) -> str:
     """Whose memory counts: that of the one who asks, nobody's where several do."""
     viewers = {comment.who for comment in question.comments}
     return viewers.pop() if len(viewers) == 1 else ""
+
+
+def _introduces(found: Found) -> bool:
+    """Whether nothing in particular was asked of the product."""
+    return bool(found.product) and "." not in found.entry
 
 
 def _of(found: Found, trace: Trace) -> Answer:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
 
 import structlog
 
@@ -44,7 +44,7 @@ class Intake(Protocol):
 
     def settle(self, comments: Iterable[Comment]) -> None: ...
 
-    def unanswered(self, question: Question) -> None: ...
+    def unanswered(self, question: Question, event: Mapping[str, str]) -> None: ...
 
 
 class Answering(Protocol):
@@ -53,9 +53,7 @@ class Answering(Protocol):
 
 
 class Desk:
-    """On the loop of its process; one task runs `run`. may_be_said: see Saying. told: takes events of questions that
-    nobody answers.
-    """
+    """On the loop of its process; one task runs `run`. may_be_said: see Saying."""
 
     def __init__(
         self,
@@ -66,14 +64,12 @@ class Desk:
         manner: Manner,
         clock: Clock,
         may_be_said: Callable[[str], bool],
-        told: Callable[[dict[str, Any]], None],
     ) -> None:
         self._intake = intake
         self._answering = answering
         self._on_air = on_air
         self._stale_s = manner.stale_s
         self._clock = clock
-        self._told = told
         self._saying = Saying(intake, lectern, on_air, manner, clock, may_be_said, self._drop)
         self._next: tuple[Question, asyncio.Task[Ready | None]] | None = None  # after the one at hand
         self._at_hand: list[Question] = []  # the one that is answered, and those that agree with it
@@ -206,15 +202,15 @@ class Desk:
 
     def _drop(self, question: Question, why: str) -> None:
         self._unanswered += 1
-        self._intake.unanswered(question)
-        self._told(
+        self._intake.unanswered(
+            question,
             {
                 "event": CHAT_DROPPED,
                 "id": question.comments[0].id,
                 "reason": "unanswered",
                 "question": question.text[: record.TEXT_TOLD_CHARS],
                 "why": why[: record.TEXT_TOLD_CHARS],
-            }
+            },
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from broadcaster.script.products import Catalog
 
@@ -22,9 +22,20 @@ class Found:
     product: str = ""
 
 
+class Ruled(NamedTuple):
+    """A rule that fits. reply: as it may be said. line: of the file, from 1. keywords: those that were found. left: of
+    the comment, without them.
+    """
+
+    reply: str
+    line: int
+    keywords: tuple[str, ...]
+    left: str
+
+
 class Rules(Protocol):
-    def match(self, text: str, value_of: Callable[[str], str | None]) -> tuple[str, int] | None:
-        """(reply, line of the file) of the first rule that fits. value_of: of a variable, None where it has none."""
+    def match(self, text: str, value_of: Callable[[str], str | None]) -> Ruled | None:
+        """The first rule that fits. value_of: of a variable, None where it has none."""
 
 
 class Knowledge(Protocol):
@@ -36,3 +47,6 @@ class Knowledge(Protocol):
 
     def ask(self, text: str, language: str, product: str = "") -> list[Found]:
         """Entries that may answer, the surest first. product: talked of, "" = none."""
+
+    def is_talk(self, text: str) -> bool:
+        """Whether these words are no business of the shop, as a greeting is none."""

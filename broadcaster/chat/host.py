@@ -120,7 +120,6 @@ class Host:
             manner,
             clock,
             lambda words: judge(words).passed,
-            self._tell,
         )
         self._talk: Talk | None = None
         if proactive is not None:

@@ -15,30 +15,34 @@ from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
-from broadcaster.chat.answer import Found
 from broadcaster.chat.faq import Entry, Faq
+from broadcaster.chat.found import Found
 from broadcaster.chat.knowledge_asking import asking, asks_for_somebody, trailing
 from broadcaster.chat.knowledge_goods import Asked, Goods, more_attributes
 from broadcaster.chat.knowledge_meant import Meaning, Meant
 from broadcaster.chat.knowledge_replies import CURRENCY, Replies, label_of, name_of
+from broadcaster.chat.knowledge_spans import ELSEWHERE, Span
 from broadcaster.chat.knowledge_speller import Speller, pairs_of
 from broadcaster.chat.knowledge_sure import ProductEvidence, TopicEvidence, bounded, sure_of_product, sure_of_topic
 from broadcaster.chat.knowledge_topics import Heard, Topic, Topics
 from broadcaster.chat.knowledge_units import Unit, units
-from broadcaster.chat.knowledge_words import Span, field_language, words_with
+from broadcaster.chat.knowledge_words import field_language, words_with
 from broadcaster.script.products import Catalog
 from broadcaster.script.template import fill
 from broadcaster.script.values import Values
 
 FOUND_MAX = 5
 SURE_LEAST = 0.02  # below that an entry is not worth a mention
-HOLLOW = 0.6  # of how sure a product is of which the file does not say what was asked: its price is a poor answer
-UNTOLD = 0.3  # and of one of which something was asked that the file is known not to say
+HOLLOW = 0.6  # of how sure a product is of which something is said that the file does not: its price is a poor answer
+UNTOLD = 0.3  # and of one of which something is asked that the file does not say: its price is none
+WORDED = 0.97  # how sure an entry is at least that is asked in the words that it lists
+TALK_LEAST = 0.5  # so likely words are to be talk that are not known to be
 EVEN = 0.9  # of the best product's score: those that are even are told apart by what is on air
 SOMEBODYS = frozenset({"brand", "age", "skin", "usage"})  # attributes that answer who
 ATTRIBUTES_MAX = 3  # in one answer
 FACTS_MAX = 30
 CALLED_LEAST = 0.5  # share of a name: then its words say little of a topic
+ALIKE_LEAST = 0.3  # an entry, to a question without the names in it
 NOT_MEANT = Meant("", 0.0, 0.0, 0.0, frozenset(), frozenset())
 
 
@@ -89,16 +93,24 @@ class Knowledge:
         considered = self.considered(text, language, product)
         found: list[tuple[float, Callable[[], Found]]] = []
         for evidence, meant, asked in considered.products:
-            sure = sure_of_product(evidence) * (UNTOLD if asked.untold else HOLLOW if asked.is_hollow else 1.0)
+            sure = _sure_of_product(evidence, asked)
             found.append((sure, partial(self._product_found, sure, meant, asked, language)))
         for told, topic in considered.topics:
             if topic.id not in told_in:
                 continue
-            sure = sure_of_topic(told)
+            sure = _sure_of_topic(told, topic)
             found.append((sure, partial(self._topic_found, sure, topic, language)))
         found.sort(key=lambda one: -one[0])
         made = [make() for sure, make in found[:FOUND_MAX] if sure >= SURE_LEAST]
         return [one for one in made if one.text]
+
+    def is_talk(self, text: str) -> bool:
+        """Whether these words are no business of the shop: they ask nothing, or what viewers say to one another."""
+        read = units(text)
+        cut, _ = self._words.understood(read)
+        if all(span.is_silent or span.means == {ELSEWHERE} for span in cut):
+            return True
+        return self._topics.find(read, cut, frozenset(), self._entries.keys()).talk >= TALK_LEAST
 
     def considered(self, text: str, language: str, product: str = "") -> Considered:
         """What speaks for each entry that may be meant."""
@@ -106,14 +118,17 @@ class Knowledge:
         cut, things = self._words.understood(read)
         clauses = asking(text)
         meant = self._meaning.find(read, cut, things, trailing(clauses))
+        asked_of = list(self._products(read, cut, meant, product))
         called = meant[0].named if meant and meant[0].said >= CALLED_LEAST else frozenset[int]()
-        heard = self._topics.find(read, cut, called, self._told_in[_base(language)], trailing(clauses))
         is_asking = any(clauses)
-        alone = (_topic_evidence(topic, heard, None, is_asking=is_asking) for topic in heard.topics)
-        topical = max(map(sure_of_topic, alone), default=0.0)
+        find = partial(self._topics.find, read, cut, told_in=self._told_in[_base(language)], trailing=trailing(clauses))
+        heard = find(called, is_asking=is_asking)
+        if called and asked_of[0][1].is_hollow:  # its file does not say what was asked: an entry may that names it
+            heard = _surer(heard, find(frozenset(), is_asking=is_asking), is_asking=is_asking)
+        topical = _topical(heard, is_asking=is_asking)
         somebody = asks_for_somebody(text)
         products = []
-        for one, asked, ahead in self._products(read, cut, meant, product):
+        for one, asked, ahead in asked_of:
             asks = is_asking if asked.attributes and not asked.vague else _is_asked(one, read, clauses)
             evidence = _evidence(asked, one, ahead, topical, heard, is_asking=asks, in_talk=not one.told)
             if somebody and (evidence.hinted or not SOMEBODYS.intersection(part.name for part in asked.attributes)):
@@ -167,6 +182,29 @@ def _is_asked(meant: Meant, read: Sequence[Unit], clauses: Sequence[bool]) -> bo
     """Whether a clause that speaks of the product asks something, or one beside it."""
     own = {read[at].clause for at in meant.at}
     return any(is_asking for number, is_asking in enumerate(clauses) if {number - 1, number} & own)
+
+
+def _sure_of_product(evidence: ProductEvidence, asked: Asked) -> float:
+    """Of the answer that the product's file holds."""
+    unsaid = asked.untold or (asked.is_hollow and bool(evidence.asking))
+    return sure_of_product(evidence) * (UNTOLD if unsaid else HOLLOW if asked.is_hollow else 1.0)
+
+
+def _sure_of_topic(evidence: TopicEvidence, topic: Topic) -> float:
+    return max(sure_of_topic(evidence), WORDED if topic.is_worded else 0.0)
+
+
+def _surer(aside: Heard, whole: Heard, *, is_asking: bool) -> Heard:
+    """With all that the names say, where that makes an entry surer which speaks of the rest of the question as well."""
+    likeliest = whole.topics[0].id if whole.topics else ""
+    speaks = any(one.id == likeliest and one.alike >= ALIKE_LEAST for one in aside.topics)
+    return whole if speaks and _topical(whole, is_asking=is_asking) > _topical(aside, is_asking=is_asking) else aside
+
+
+def _topical(heard: Heard, *, is_asking: bool) -> float:
+    """How sure the best entry is, whatever speaks for products."""
+    alone = ((_topic_evidence(topic, heard, None, is_asking=is_asking), topic) for topic in heard.topics)
+    return max((_sure_of_topic(*one) for one in alone), default=0.0)
 
 
 def _topic_evidence(topic: Topic, heard: Heard, best: ProductEvidence | None, *, is_asking: bool) -> TopicEvidence:

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import TypeAlias
 
+from broadcaster.chat.knowledge_spans import ATTRIBUTE, ELSEWHERE, TOPIC, VALUE, Span
 from broadcaster.chat.knowledge_units import Unit, units
-from broadcaster.chat.knowledge_words import ATTRIBUTE, ELSEWHERE, TOPIC, VALUE, Span, Words
+from broadcaster.chat.knowledge_words import Words
 
 MEANING, WORD, SOUND = 1.0, 0.8, 0.2  # what a feature weighs
 WORD_WITH_MEANING = 0.35  # a word whose meaning counts already

@@ -12,19 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from broadcaster.chat.knowledge_names import NAMED
-from broadcaster.chat.knowledge_replies import CURRENCY, money_of, value_of
+from broadcaster.chat.knowledge_replies import CURRENCY, figures_of, money_of, priced_in, value_of
+from broadcaster.chat.knowledge_spans import ASPECT, ATTRIBUTE, PART, POINTER, VALUE, Span
 from broadcaster.chat.knowledge_units import Unit, units
-from broadcaster.chat.knowledge_words import (
-    ASPECT,
-    ATTRIBUTE,
-    PART,
-    POINTER,
-    VALUE,
-    Attribute,
-    Span,
-    Words,
-    field_language,
-)
+from broadcaster.chat.knowledge_words import Attribute, Words, field_language
 from broadcaster.script.products import Catalog
 
 PRICE, STOCK, ALWAYS = "price", "stock", "about"  # the last may be asked of any product: name and price are an answer
@@ -100,8 +91,8 @@ class Goods:
     ) -> Asked:
         """named: units that call the product by name. meant: all that speak of it."""
         its = self._products[product]
-        wanted: dict[str, None] = {}
-        hinted: dict[str, None] = {}
+        wanted: dict[str, set[int]] = {}  # attribute → clauses
+        hinted: dict[str, set[int]] = {}
         missing = is_untold = lacks = False
         explained: defaultdict[int, float] = defaultdict(float)  # clause → weight
         left: defaultdict[int, float] = defaultdict(float)
@@ -117,9 +108,13 @@ class Goods:
             elif not asks and not values and not is_name and not span.is_silent:
                 if span.mass >= TELLING or text[span.begin].raw[0].isdigit():
                     values = list(_told(text[span.begin : span.end], span, its.told))
+                    if not meant:  # a figure alone may count anything
+                        values = [name for name in values if name != PRICE]
                 missing = missing or (not values and bool(span.of(ATTRIBUTE) or span.of(VALUE)))
-            wanted.update(dict.fromkeys(asks))
-            hinted.update(dict.fromkeys(name for name in values if name))
+            for name in asks:
+                wanted.setdefault(name, set()).add(clause)
+            for name in filter(None, values):
+                hinted.setdefault(name, set()).add(clause)
             if span.is_silent:
                 silent += span.mass
                 continue
@@ -129,7 +124,7 @@ class Goods:
         unsaid = sum(weight * (1.0 if explained[clause] else BESIDE) for clause, weight in left.items())
         if missing:
             hinted.pop(PRICE, None)  # "how much" of something else
-        attributes = self._chosen(its, list(wanted), list(hinted))
+        attributes = self._chosen(its, wanted, hinted)
         vague = not attributes and unsaid >= VAGUE and bool(its.has[ALWAYS].fields) and not is_untold
         if vague:
             attributes = (its.has[ALWAYS],)
@@ -138,15 +133,24 @@ class Goods:
         untold = lacks or (is_untold and not wanted)
         return Asked(attributes, bool(hinted) and not wanted, vague, missing, pointed, whole, unsaid, untold)
 
-    def _chosen(self, its: _Product, wanted: list[str], hinted: list[str]) -> tuple[Attribute, ...]:
-        """What is told, first what is most to the point: a value that was named beside "available" is the question."""
-        if wanted and wanted != [STOCK]:
-            hinted = [name for name in hinted if name == ALWAYS]
-        names = [*hinted, *wanted] if wanted == [STOCK] else [*wanted, *hinted]
-        aside = {other for name in names for other in its.has[name].before}
+    def _chosen(
+        self, its: _Product, wanted: Mapping[str, set[int]], hinted: Mapping[str, set[int]]
+    ) -> tuple[Attribute, ...]:
+        """What is told, first what is most to the point: a value that was named beside "available" is the question.
+        What gives way to another is told all the same where a clause of its own asks for it."""
+        is_stock = list(wanted) == [STOCK]
+        values = [name for name in hinted if name == ALWAYS or is_stock or not wanted]
+        names = [*values, *wanted] if is_stock else [*wanted, *values]
+        clauses = {**hinted, **wanted}
+        aside = {
+            other
+            for name in names
+            for other in its.has[name].before
+            if clauses.get(other, clauses[name]) <= clauses[name]
+        }
         names = [name for name in dict.fromkeys(names) if name not in aside]
         if len(names) > 1 or not its.has[ALWAYS].fields:
-            names = [name for name in names if name != ALWAYS or (name in hinted and its.has[ALWAYS].fields)]
+            names = [name for name in names if name != ALWAYS or (name in values and its.has[ALWAYS].fields)]
         return tuple(its.has[name] for name in names)
 
     # ── what the file says ───────────────────────────────────────────────────────────────────────
@@ -189,18 +193,22 @@ class Goods:
                     keys = span.of(PART) if base in NAMED else _keys(read[span.begin : span.end], span)
                     for key in keys:
                         found.setdefault(f"{PART}:{key}" if base in NAMED else key, owner)
+        for field, text in fields.items() if PRICE in has else ():
+            if field_language(field)[0] in {*has[PRICE].fields, *priced_in()}:
+                for figure in figures_of(text.strip()):
+                    found.setdefault(figure, PRICE)
         return found
 
 
 def more_attributes(catalog: Catalog, words: Words) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Fields of the file that the table does not know, and how they are asked for: by their names."""
-    known = {field for one in words.attributes.values() for field in one.fields} | ASIDE | KINDS
+    known = {field for one in words.attributes.values() for field in one.fields} | ASIDE | KINDS | priced_in()
     named = {field_language(field)[0] for fields in catalog.values() for field in fields}
     return tuple((base, (base.replace("_", " "),)) for base in sorted(named - known))
 
 
 def _is_told(base: str) -> bool:
-    return base not in ASIDE and base not in KINDS and base not in (PRICE, STOCK)
+    return base not in ASIDE and base not in KINDS and base not in (PRICE, STOCK) and base not in priced_in()
 
 
 def _told(part: Sequence[Unit], span: Span, told: Mapping[str, str]) -> Iterator[str]:

@@ -11,8 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from broadcaster.chat.knowledge_names import NAMED, Called, Names, rarity
+from broadcaster.chat.knowledge_replies import priced_in
+from broadcaster.chat.knowledge_spans import ATTRIBUTE, ELSEWHERE, Span
 from broadcaster.chat.knowledge_units import Unit, units
-from broadcaster.chat.knowledge_words import ATTRIBUTE, ELSEWHERE, Span, Words, field_language
+from broadcaster.chat.knowledge_words import Words, field_language
 from broadcaster.script.products import Catalog
 
 FOUND_MAX = 3
@@ -93,8 +95,9 @@ def _features_of(fields: Mapping[str, str], words: Words) -> dict[str, float]:
     """What the file says of a product: words, pairs of Hanzi, and things; each with the weight of its field."""
     found: dict[str, float] = {}
     for field, text in fields.items():
-        weight = FIELDS.get(field_language(field)[0], OTHER)
-        if weight:
+        base, _ = field_language(field)
+        weight = FIELDS.get(base, OTHER)
+        if weight and base not in priced_in():
             read = units(text)
             for feature, _, _ in _asked(read, *words.understood(read)):
                 found[feature] = max(found.get(feature, 0.0), weight)

@@ -13,8 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+from broadcaster.chat.knowledge_spans import ELSEWHERE, Span
 from broadcaster.chat.knowledge_units import Unit, units
-from broadcaster.chat.knowledge_words import ELSEWHERE, Span, Words, field_language
+from broadcaster.chat.knowledge_words import Words, field_language
 from broadcaster.script.products import Catalog
 
 TITLED = ("name", "名称")  # fields, without language

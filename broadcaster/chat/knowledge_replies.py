@@ -16,6 +16,7 @@ import yaml
 
 from broadcaster.chat.knowledge_words import Attribute
 from broadcaster.script.template import fill
+from tts.text import language_of
 
 REPLIES = Path(__file__).parent / "data" / "replies.yaml"
 LANGUAGES = ("en", "zh")
@@ -58,6 +59,17 @@ def money_of(fields: Fields, names: Sequence[str], language: str, currency: str 
         return ""
     of_price = value_of(fields, (CURRENCY,), language) if fields.get(f"price_{language}") else fields.get(CURRENCY, "")
     return _money(price, of_price or currency, language)
+
+
+@cache
+def priced_in() -> frozenset[str]:
+    """Names of fields that hold the price in a currency of their own, as `yuan`."""
+    return frozenset(name for held in _table()["currencies"].values() for name in held["names"])
+
+
+def figures_of(price: str) -> frozenset[str]:
+    """How viewers write it: 24 for 24.00."""
+    return frozenset((price, ROUND.sub("", price)))
 
 
 def _money(price: str, currency: str, language: str) -> str:
@@ -106,7 +118,9 @@ class Replies:
             return self._worded(kind, language, values)
         if value.casefold() in YES or value.casefold() in NO:
             return self._worded("is_so" if value.casefold() in YES else "is_not", language, values)
-        return self._worded(asked.name if asked.name in _table()[language] else "fact", language, values)
+        is_titled = language_of(values["what"], language) == language  # a field of the file's own has one name alone
+        kind = asked.name if asked.name in _table()[language] else "fact" if is_titled else "untitled"
+        return self._worded(kind, language, values)
 
     def _money(self, fields: Fields, names: Sequence[str], language: str) -> str:
         return money_of(fields, names, language, self._currency)

@@ -8,16 +8,13 @@ same; what many entries share tells little. Entries of one id, in several langua
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from pathlib import Path
 from typing import NamedTuple
 
-import yaml
-
 from broadcaster.chat.faq import Entry
+from broadcaster.chat.knowledge_common import GOODS, NOBODY, TALK, common_reads, owners_of, read_of
 from broadcaster.chat.knowledge_features import (
     SILENT_WORD,
     Features,
@@ -28,21 +25,18 @@ from broadcaster.chat.knowledge_features import (
     pieces_of,
 )
 from broadcaster.chat.knowledge_leaning import Leaning
-from broadcaster.chat.knowledge_units import Unit, units
+from broadcaster.chat.knowledge_spans import Span
+from broadcaster.chat.knowledge_units import Unit
 from broadcaster.chat.knowledge_ways import Way, Ways, nearest_of
-from broadcaster.chat.knowledge_words import Span, Words
+from broadcaster.chat.knowledge_wording import Wordings
+from broadcaster.chat.knowledge_words import Words
 
-ASKED = Path(__file__).parent / "data" / "asked.yaml"
 ANSWER = 0.6  # what only the answer says, beside what the question says
 ANSWER_COUNT = 0.3  # and of how much it makes a feature common
 COMMON, GENERIC = 0.4, 0.5  # what all entries speak of, and what says little in any shop, beside what one alone does
 ALIKE, KNOWN, LEAN = 0.6, 0.4, 1.0  # likeness to the nearest way to ask, share that the entry knows, and its leaning
 COMMONLY, COMMONLY_TOLD = 0.95, 0.7  # ways that every shop is asked, beside the file's own, and their words
-SAME, SAME_WAYS = 0.6, 0.3  # an entry asks what every shop is asked: so alike is one of its ways, so many of them
-SAME_SHARE = 0.95  # of the likeness of the likest entry
 FOREIGN = 0.9  # of an entry that is told in another language alone: the same may be there in the viewer's own
-NOBODY = "-"  # begins the owner of ways to ask what no entry answers
-GOODS, TALK = f"{NOBODY}goods-", f"{NOBODY}talk-"  # and of those what is asked of a product, and what asks nothing
 LIGHTEST = 0.01  # weight of a feature that is kept
 BESIDE, SPOKEN_LEAST = 0.25, 0.2  # of the weight of a clause in which no more than that is known
 BY_CLAUSE = 0.12  # power of a clause's share of the question: how much its likeness alone is worth
@@ -56,7 +50,8 @@ JUDGED_MAX, FOUND_MAX = 5, 4  # entries of one question
 class Topic:
     """alike: cosine with the nearest way to ask it, 0 to 1. whole: share of that one's words that were said. known:
     share of the question that the entry speaks of. told: how much that is. lean: how likely it is that kind of
-    question, by all of its words. is_own: it is told in the viewer's language."""
+    question, by all of its words. is_own: it is told in the viewer's language. is_worded: it is asked in the very words
+    of one of its ways."""
 
     id: str
     alike: float
@@ -65,6 +60,7 @@ class Topic:
     told: float
     lean: float
     is_own: bool
+    is_worded: bool
 
     @property
     def score(self) -> float:
@@ -90,17 +86,11 @@ class _Part(NamedTuple):
     words: tuple[str, ...]
 
 
-class _Read(NamedTuple):
-    """A way to ask: bag, what it says; pieces, letter by letter."""
-
-    bag: Features
-    pieces: Features
-
-
 class Topics:
     def __init__(self, entries: Sequence[Entry], words: Words) -> None:
-        own = [(entry.id, _read(text, words)) for entry in entries for text in entry.questions]
-        common = _common_read(words) if entries else {}
+        own = [(entry.id, read_of(text, words)) for entry in entries for text in entry.questions]
+        common = common_reads(words) if entries else {}
+        self._wordings = Wordings(entries, words)
         self._told: dict[str, dict[str, float]] = defaultdict(dict)  # id → feature → 1, or less
         for entry in entries:
             for text in entry.paragraphs:
@@ -114,7 +104,7 @@ class Topics:
             name: [self._weighed(read.bag, SILENT_WORD + LIGHTEST) for read in reads] for name, reads in common.items()
         }
         likeness = Ways(Way(f"{NOBODY}{name}", bag, 1.0) for name, bags in asked.items() for bag in bags)
-        owners = self._owners(own, likeness, common)
+        owners = owners_of([(identity, self._weighed(read.bag, 0.0)) for identity, read in own], likeness, common)
         ways = [Way(identity, self._weighed(read.bag, LIGHTEST), 1.0) for identity, read in own]
         for name, bags in asked.items():
             worth = COMMONLY if owners[name] else 1.0
@@ -128,8 +118,12 @@ class Topics:
                 for feature in speaking[name]:
                     self._told[owner].setdefault(feature, COMMONLY_TOLD)
         kinds = [(f"{NOBODY}{name}", {**read.bag, **read.pieces}) for name, reads in common.items() for read in reads]
+        for identity in dict.fromkeys(identity for identity, _ in own):
+            if all(kind.startswith(GOODS) for kind in self._kinds[identity]):
+                self._kinds[identity].append(identity)
         for identity, read in own:
-            kinds += [(kind, {**read.bag, **read.pieces}) for kind in self._kinds.setdefault(identity, [identity])]
+            its = [kind for kind in self._kinds[identity] if not kind.startswith(GOODS)]
+            kinds += [(kind, {**read.bag, **read.pieces}) for kind in its]
         self._leaning = Leaning(kinds)
         answered = {kind for held in self._kinds.values() for kind in held}
         self._goods = [kind for kind in self._leaning.kinds if kind.startswith(GOODS) and kind not in answered]
@@ -138,24 +132,6 @@ class Topics:
     def _weighed(self, bag: Features, lightest: float) -> Features:
         return {one: weight * self._rare.get(one, 1.0) for one, weight in bag.items() if weight > lightest}
 
-    def _owners(
-        self, own: Sequence[tuple[str, _Read]], likeness: Ways, common: Mapping[str, Sequence[_Read]]
-    ) -> dict[str, set[str]]:
-        """For each thing that everybody asks, the entries that ask the same, as enough of their own ways show."""
-        alike: dict[str, dict[str, list[float]]] = {name: defaultdict(list) for name in common}
-        for identity, read in own:
-            nearest = likeness.nearest(self._weighed(read.bag, 0.0))
-            like, owner = max(((one[0], owner) for owner, one in nearest.items()), default=(0.0, ""))
-            if like >= SAME:
-                alike[owner.removeprefix(NOBODY)][identity].append(like)
-        ways = Counter(identity for identity, _ in own)
-        found: dict[str, set[str]] = {}
-        for name, owners in alike.items():
-            asking = {one: max(like) for one, like in owners.items() if len(like) >= SAME_WAYS * ways[one]}
-            most = max(asking.values(), default=0.0)
-            found[name] = {one for one, likely in asking.items() if likely >= SAME_SHARE * most}
-        return found
-
     def find(
         self,
         text: Sequence[Unit],
@@ -163,9 +139,12 @@ class Topics:
         aside: frozenset[int],
         told_in: Set[str],
         trailing: Set[int] = frozenset(),
+        *,
+        is_asking: bool = False,
     ) -> Heard:
         """aside: units that name a product, and say little of a topic. told_in: ids of entries in the viewer's
-        language. trailing: clauses behind the question."""
+        language. trailing: clauses behind the question. is_asking: by its form."""
+        worded = self._wordings.entry(text, spans, is_asking=is_asking)
         clauses: dict[int, list[tuple[Features, float]]] = defaultdict(list)
         for span in spans:
             clauses[text[span.begin].clause].append(features_of(text, span, aside, self._rare))
@@ -195,12 +174,20 @@ class Topics:
         leans = {owner: min(1.0, sum(lean.get(kind, 0.0) for kind in kinds)) for owner, kinds in self._kinds.items()}
         for owner, chance in leans.items():  # what nobody answers is asked in those very words
             leans[owner] = chance * (1.0 - max(0.0, nobodys - alike.get(owner, NOT_LIKE)[0]))
-        nearest = sorted(self._told, key=lambda owner: (leans[owner], alike.get(owner, NOT_LIKE)), reverse=True)
+        likest = {owner: (owner == worded, leans[owner], alike.get(owner, NOT_LIKE)) for owner in self._told}
+        nearest = sorted(likest, key=lambda owner: likest[owner], reverse=True)
         found = [
-            self._judged(owner, *alike.get(owner, NOT_LIKE), asked, leans[owner], is_own=owner in told_in)
+            self._judged(
+                owner,
+                *alike.get(owner, NOT_LIKE),
+                asked,
+                leans[owner],
+                is_own=owner in told_in,
+                is_worded=owner == worded,
+            )
             for owner in nearest[:JUDGED_MAX]
         ]
-        found.sort(key=lambda topic: -topic.score)
+        found.sort(key=lambda topic: (not topic.is_worded, -topic.score))
         return Heard(found[:FOUND_MAX], nobodys, talked, min(1.0, goods), min(1.0, talk))
 
     def _part(self, features: Features, mass: float) -> _Part:
@@ -218,6 +205,7 @@ class Topics:
         lean: float,
         *,
         is_own: bool,
+        is_worded: bool,
     ) -> Topic:
         """A clause of which nothing is known is talk beside the question."""
         told, whole = 0.0, 0.0
@@ -232,23 +220,14 @@ class Topics:
                     spoken += weight * max((known.get(feature, 0.0) for feature in words), default=0.0)
             told += spoken
             whole += everything if spoken >= SPOKEN_LEAST else spoken + BESIDE * (everything - spoken)
-        return Topic(identity, min(1.0, alike), min(1.0, share), told / whole if whole else 0.0, told, lean, is_own)
+        share_known = told / whole if whole else 0.0
+        return Topic(identity, min(1.0, alike), min(1.0, share), share_known, told, lean, is_own, is_worded)
 
 
 def _pieces_of_clause(text: Sequence[Unit], clause: int, aside: frozenset[int]) -> Features:
     places = [at for at, unit in enumerate(text) if unit.clause == clause]
     own = frozenset(number for number, at in enumerate(places) if at in aside)
     return pieces_of([text[at] for at in places], own)
-
-
-def _read(text: str, words: Words) -> _Read:
-    return _Read(bag_of(text, words), pieces_of(units(text)))
-
-
-@lru_cache(4)
-def _common_read(words: Words) -> Mapping[str, Sequence[_Read]]:
-    """Ways that every shop is asked; they do not change, and take a while."""
-    return {name: [_read(text, words) for text in texts] for name, texts in common_questions().items()}
 
 
 def _rarity(told: Mapping[str, Mapping[str, float]], generic: frozenset[str]) -> dict[str, float]:
@@ -263,11 +242,3 @@ def _rarity(told: Mapping[str, Mapping[str, float]], generic: frozenset[str]) ->
         rare = min(1.0, math.log((len(told) + 1.5) / (max(1.0, count) + 0.5)) / (most - math.log(1.5)))
         found[feature] = (COMMON + (1 - COMMON) * rare) * (GENERIC if feature in generic else 1.0)
     return found
-
-
-@cache
-def common_questions() -> Mapping[str, tuple[str, ...]]:
-    """What every shop is asked, in many words."""
-    with ASKED.open(encoding="utf-8") as file:
-        held: Mapping[str, Mapping[str, str]] = yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    return {name: tuple(line for text in texts.values() for line in text.splitlines()) for name, texts in held.items()}

@@ -1,7 +1,7 @@
 """What was asked and answered a while ago, by each viewer and in the room. Pure but for the clock.
 
-In: turns as they were aired. Out: a viewer's own, the room's, and which product the talk is of. It is kept in memory
-alone and ends with the process, on purpose: nobody's words are on a disk for this. Bounded in viewers, turns,
+In: turns as they were aired. Out: a viewer's own, and which product the talk is of, theirs or the room's. It is kept in
+memory alone and ends with the process, on purpose: nobody's words are on a disk for this. Bounded in viewers, turns,
 characters and age; a viewer whom nobody can tell from others has no memory.
 """
 
@@ -56,9 +56,6 @@ class Memory:
     def of(self, viewer: str) -> tuple[Turn, ...]:
         """The viewer's turns, the oldest first."""
         return tuple(self._fresh(self._viewers.get(viewer, ()), AGE_S))
-
-    def room(self) -> tuple[Turn, ...]:
-        return tuple(self._fresh(self._room, AGE_S))
 
     def product(self, viewer: str) -> str:
         """What "it" is for this viewer: what they spoke of last, else the room; "" when that is long ago."""

@@ -10,7 +10,7 @@ theirs.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -60,6 +60,7 @@ class ChatReader:
         self._on_its_way = on_its_way
         self._held: set[str] = set()  #: entries that were handed on and are not settled
         self._settling: dict[str, None] = {}  #: in order
+        self._endings: dict[str, Mapping[str, str]] = {}  #: events that tell the end of an entry, told with it
         self._some = asyncio.Event()  #: to settle
         self._after = "0-0"
         self._said = ""
@@ -89,8 +90,9 @@ class ChatReader:
         """Their answer was aired, or will not be: that was their end."""
         self._settle([one.stream_id for one in comments])
 
-    def unanswered(self, question: Question) -> None:
-        """Nobody knew an answer, or none may be said."""
+    def unanswered(self, question: Question, event: Mapping[str, str]) -> None:
+        """Nobody knew an answer, or none may be said. event: tells it, in the step that settles the question."""
+        self._endings[question.comments[0].stream_id] = {**event, "lane": "", "ts": f"{self._clock.wall_s():.3f}"}
         self._pool.unanswered(question)
         self._collect()
 
@@ -136,6 +138,7 @@ class ChatReader:
                 self._pool.clear()
                 self._held.clear()
                 self._settling.clear()
+                self._endings.clear()
                 await asyncio.sleep(ELSEWHERE_S)
             except WrongKind as error:
                 self._lost(error)
@@ -183,7 +186,8 @@ class ChatReader:
             await self._some.wait()
             batch = list(islice(self._settling, SETTLED_AT_ONCE))
             try:
-                if batch and not await self._stream.settle(batch):
+                events = {stream_id: self._endings[stream_id] for stream_id in batch if stream_id in self._endings}
+                if batch and not await self._stream.settle(batch, events):
                     await asyncio.sleep(NOBODY_S)
                     continue
             except RedisDown:  # the reading side tells of it
@@ -192,6 +196,7 @@ class ChatReader:
             self._held.difference_update(batch)
             for stream_id in batch:
                 self._settling.pop(stream_id, None)
+                self._endings.pop(stream_id, None)
             if not self._settling:
                 self._some.clear()
 

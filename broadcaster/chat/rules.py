@@ -2,8 +2,9 @@
 
 In: a file where commas part keywords of which any will do, and `+` those that must all be there; `#` begins a comment.
 Replies are templates: `{a|b}`, and variables of the product in question, as `{price}`. Out: the reply of the first line
-that fits and whose variables have values; or every mistake with line and column. A keyword of Latin letters is found as
-a whole word, one of Hanzi anywhere; wide, traditional and capital letters make no difference.
+that fits and whose variables have values, with what the comment says besides its keywords; or every mistake with line
+and column. A keyword of Latin letters is found as a whole word, one of Hanzi anywhere; wide, traditional and capital
+letters make no difference.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from broadcaster.chat.found import Ruled
 from broadcaster.guard.fold import fold
 from broadcaster.script import template
 from broadcaster.script.model import Mistake, raise_for
@@ -36,8 +38,10 @@ class Rule:
     reply: str
     line: int
 
-    def fits(self, folded: str) -> bool:
-        return any(all(part.search(folded) for part in parts) for parts in self.keywords)
+    def places(self, folded: str) -> list[tuple[int, int]]:
+        """Where its keywords stand; none where it does not fit."""
+        found = [parts for parts in self.keywords if all(part.search(folded) for part in parts)]
+        return sorted(match.span() for parts in found for part in parts for match in part.finditer(folded))
 
 
 class Rules:
@@ -61,12 +65,14 @@ class Rules:
         text: str,
         value_of: Callable[[str], str | None] = lambda name: None,
         choose: Callable[[int], int] = random.randrange,
-    ) -> tuple[str, int] | None:
-        """What to say, and the line that says it. value_of: a variable's value, None where it has none."""
+    ) -> Ruled | None:
+        """What to say. value_of: a variable's value, None where it has none."""
         folded = _folded(text[:TEXT_MAX_CHARS])
         for rule in self._rules:
-            if rule.fits(folded) and (said := template.fill(rule.reply, value_of, choose).text):
-                return said, rule.line
+            places = rule.places(folded)
+            if places and (said := template.fill(rule.reply, value_of, choose).text):
+                keywords = tuple(dict.fromkeys(folded[begin:end] for begin, end in places))
+                return Ruled(said, rule.line, keywords, _without(folded, places))
         return None
 
 
@@ -132,6 +138,11 @@ def _pattern(part: str) -> re.Pattern[str]:
 
 def _folded(text: str) -> str:
     return BLANKS.sub(" ", fold(text).text).strip()
+
+
+def _without(folded: str, places: Sequence[tuple[int, int]]) -> str:
+    gone = {at for begin, end in places for at in range(begin, end)}
+    return BLANKS.sub(" ", "".join(char for at, char in enumerate(folded) if at not in gone)).strip()
 
 
 def _index(rules: Sequence[Rule], line: int) -> int:

@@ -1,8 +1,8 @@
 """What the presenter knows, while its files are edited: products, FAQ, rules.
 
 In: their paths, the time. Out: `knowledge` and `rules` as the files say; a changed file is read, and its index built,
-in a thread, and taken up at once; a broken one is told of once, and what it said before goes on. `changed` is called
-for each change, so that answers which are kept can be forgotten. Nothing ever waits for a file.
+in a thread, and taken up at once; a broken one is told of once, and what it said before goes on. Nothing ever waits for
+a file.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import structlog
 
@@ -32,14 +32,6 @@ Look: TypeAlias = tuple[tuple[int, ...] | None, ...]
 """What each file looks like from outside; None where it is not there."""
 
 
-class Change(NamedTuple):
-    """products: ids of those that say something else now, are new or gone. faq, rules: whether they do."""
-
-    products: frozenset[str]
-    faq: bool
-    rules: bool
-
-
 class Shelf:
     """products, rules: None where there are none. currency: of prices in a products file that names none."""
 
@@ -49,7 +41,6 @@ class Shelf:
         faq: Sequence[Path],
         rules: Path | None,
         *,
-        changed: Callable[[Change], None] = lambda change: None,
         currency: str = "",
         choose: Callable[[int], int] = random.randrange,
         now: Callable[[], datetime] = datetime.now,
@@ -58,19 +49,25 @@ class Shelf:
         self._products = Products(products) if products else None
         self._faq = FaqFiles(faq)
         self._rules = Kept(rules, Rules.load, Rules()) if rules else None
-        self._changed = changed
         self._replies = Replies(choose, currency)
         self._choose = choose
         self._now = now
         self._known: Look | None = None  # what the files looked like when they were read
         self._looks: list[Look] = []
-        self.knowledge = self._made({}, Faq())
+        self._knowledge: Knowledge | None = None
         self.rules = Rules()
+
+    @property
+    def knowledge(self) -> Knowledge:
+        """What the files say; before they are opened, nothing. An index takes a second to build, even an empty one."""
+        if self._knowledge is None:
+            self._knowledge = self._made({}, Faq())
+        return self._knowledge
 
     def open(self) -> None:
         """Read the files and build the index; takes a second at most. What cannot be read is told of, and missing."""
         self._known = self._look()
-        self.knowledge, self.rules = self._read()
+        self._knowledge, self.rules = self._read()
 
     async def run(self) -> None:
         while True:
@@ -85,21 +82,17 @@ class Shelf:
             return
         self._known = look
         knowledge, rules = await asyncio.to_thread(self._read)
-        before, self.knowledge = self.knowledge, knowledge
-        ruled, self.rules = self.rules, rules
-        change = Change(
-            _differing(before.products, knowledge.products), before.faq is not knowledge.faq, ruled is not rules
-        )
-        if any(change):
+        if knowledge is not self.knowledge or rules is not self.rules:
+            self._knowledge, self.rules = knowledge, rules
             log.info("chat.read", products=len(knowledge.products), faq=len(knowledge.faq.entries), rules=len(rules))
-            self._changed(change)
 
     def _read(self) -> tuple[Knowledge, Rules]:
         catalog = self._products.current() if self._products else {}
         faq = self._faq.current()
         rules = self._rules.current() if self._rules else self.rules
-        if catalog == self.knowledge.products and faq is self.knowledge.faq:
-            return self.knowledge, rules
+        known = self._knowledge
+        if known is not None and catalog == known.products and faq is known.faq:
+            return known, rules
         return self._made(catalog, faq), rules
 
     def _made(self, catalog: Catalog, faq: Faq) -> Knowledge:
@@ -115,7 +108,3 @@ def _outside_of(path: Path) -> tuple[int, ...] | None:
     except OSError:
         return None
     return (stat.st_mtime_ns, stat.st_size, stat.st_ino)
-
-
-def _differing(before: Catalog, now: Catalog) -> frozenset[str]:
-    return frozenset(product for product in {*before, *now} if before.get(product) != now.get(product))

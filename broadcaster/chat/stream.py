@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any, TypeAlias
 
 from broadcaster.chat.message import FIELDS, TEXT_MAX_CHARS
+from broadcaster.events import EVENTS_KEPT
 from broadcaster.queue import Client, Fenced, Keys, WrongKind, connect, text_of, translated
 
 GROUP = "chat"
@@ -66,14 +67,24 @@ return {whose, trimmed, table.concat(sizes, ' '), table.concat(parts)}
 """
 )
 
-# KEYS: lease, chat, answers. ARGV: owner, group, ids of entries.
+# KEYS: lease, chat, answers, events. ARGV: owner, group, events kept, number of ids, ids of entries; then of each event
+# the entry whose end it tells, the number of its names and values, and these. On a server that is full it is not told.
 SETTLE = (
     HELD
     + """
 if whose < 1 then return whose end
-redis.call('XACK', KEYS[2], ARGV[2], unpack(ARGV, 3))
-redis.call('XDEL', KEYS[2], unpack(ARGV, 3))
-redis.call('HDEL', KEYS[3], unpack(ARGV, 3))
+local last = 4 + ARGV[4]
+local at = last + 1
+while at <= #ARGV do
+  local parts = tonumber(ARGV[at + 1])
+  if redis.call('XACK', KEYS[2], ARGV[2], ARGV[at]) == 1 then
+    redis.pcall('XADD', KEYS[4], 'MAXLEN', '~', ARGV[3], '*', unpack(ARGV, at + 2, at + 1 + parts))
+  end
+  at = at + parts + 2
+end
+redis.call('XACK', KEYS[2], ARGV[2], unpack(ARGV, 5, last))
+redis.call('XDEL', KEYS[2], unpack(ARGV, 5, last))
+redis.call('HDEL', KEYS[3], unpack(ARGV, 5, last))
 return whose
 """
 )
@@ -142,10 +153,13 @@ class ChatStream:
             found = await self._client.xread({self.keys.chat: after}, count=1, block=block_ms)
         return text_of(found[0][1][0][0]) if found else after  # type: ignore[index,arg-type]
 
-    async def settle(self, stream_ids: Sequence[str]) -> bool:
-        """Acknowledge and delete; whether it was done."""
-        names = [self.keys.lease, self.keys.chat, self.keys.answers]
-        return bool(await self._run(SETTLE, names, [GROUP, *stream_ids]) == OURS)
+    async def settle(self, stream_ids: Sequence[str], events: Mapping[str, Mapping[str, str]] | None = None) -> bool:
+        """Acknowledge and delete; whether it was done. events: by entry, told in the same step, once."""
+        names = [self.keys.lease, self.keys.chat, self.keys.answers, self.keys.events]
+        arguments: list[str | int] = [GROUP, EVENTS_KEPT, len(stream_ids), *stream_ids]
+        for stream_id, event in (events or {}).items():
+            arguments += [stream_id, 2 * len(event), *(part for field in event.items() for part in field)]
+        return bool(await self._run(SETTLE, names, arguments) == OURS)
 
     async def _run(self, script: str, keys: list[str], arguments: Sequence[str | int]) -> Any:
         with translated():

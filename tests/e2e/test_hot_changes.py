@@ -20,6 +20,7 @@ from tests.lab.hot_changes import OTHERS_S, SHORT_CHANGES, change_outputs, pushe
 from tests.lab.ingest import Ingest
 from tests.lab.stage import THIRD, Stage
 from tests.station import ROOT, Station, until
+from tests.terminal import Done, typed
 
 KEY = "sk_live_4711"
 ENGINE = "engine-pattern"
@@ -83,17 +84,8 @@ def stage() -> Iterator[Stage]:
         yield made
 
 
-def command(stage: Stage, *arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "broadcaster.cli", *arguments, "--config", str(stage.station.config_path)],
-        cwd=ROOT,
-        env=stage.station.environment(),
-        input=typed,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+def command(stage: Stage, *arguments: str, given: str = "") -> Done:
+    return typed(*arguments, "--config", str(stage.station.config_path), given=given.encode())
 
 
 def test_outputs_come_go_and_change_and_the_others_notice_nothing(stage: Stage) -> None:
@@ -104,7 +96,7 @@ def test_outputs_come_go_and_change_and_the_others_notice_nothing(stage: Stage) 
 def test_a_url_is_refreshed_by_hand_shown_nowhere_and_kept(stage: Stage) -> None:
     director = stage.pids()["director"]
     stage.station.config_path.chmod(0o400)
-    done = command(stage, "outputs", "refresh-url", THIRD, typed=f"{stage.third.url(KEY)}\n")
+    done = command(stage, "outputs", "refresh-url", THIRD, given=f"{stage.third.url(KEY)}\n")
     assert (done.returncode, done.stdout) == (0, f"taken up: outputs.{THIRD}.url\n"), done.stderr
     until(lambda: pushes(stage, KEY), 20, "the new URL is live")
     until(lambda: stage.station.status().get("changed_outputs") == {THIRD: "url"}, 10, "the status tells")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 
@@ -14,9 +12,10 @@ import yaml
 
 from broadcaster.config import load
 from tests.onlooker import Onlooker, is_like, silent_since_s
-from tests.station import ROOT, Station, on_air, until
+from tests.station import Station, on_air, until
+from tests.terminal import Done, typed
 
-LONG = "This is a long sentence, which goes on and on for a good while, so that there is time to break something."
+LONG = "This is a long sentence, which goes on for a good while, so that it can be broken."
 
 
 @pytest.fixture(scope="module")
@@ -33,15 +32,8 @@ def onlooker(station: Station) -> Iterator[Onlooker]:
     made.close()
 
 
-def command(station: Station, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "broadcaster.cli", *arguments, "--config", str(station.config_path)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+def command(station: Station, *arguments: str) -> Done:
+    return typed(*arguments, "--config", str(station.config_path))
 
 
 def lettered(station: Station) -> bool:

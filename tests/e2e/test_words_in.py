@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 
@@ -15,7 +14,8 @@ from broadcaster.config import load
 from broadcaster.room import redis_of
 from tests.conftest import need
 from tests.nginx_rtmp import nginx_rtmp
-from tests.station import ROOT, Station, on_air, until
+from tests.station import Station, on_air, until
+from tests.terminal import typed
 
 
 @pytest.fixture(scope="module")
@@ -38,15 +38,12 @@ def test_words_pushed_by_redis_cli_are_spoken_acknowledged_and_told(calm: Statio
 
 
 def test_the_command_line_says_waits_and_tells(calm: Station) -> None:
-    command = [sys.executable, "-m", "broadcaster.cli"]
     target = ["--config", str(calm.config_path)]
-    said = subprocess.run(
-        [*command, "say", "Hello.", *target, "--wait"], cwd=ROOT, capture_output=True, text=True, timeout=60
-    )
+    said = typed("say", "Hello.", *target, "--wait")
     assert said.returncode == 0 and said.stdout.split()[-1] == "aired", said.stderr
-    told = subprocess.run([*command, "status", *target], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    told = typed("status", *target)
     assert "on air" in told.stdout and "output main: live" in told.stdout
-    told = subprocess.run([*command, "status", *target, "--json"], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    told = typed("status", *target, "--json")
     assert json.loads(told.stdout)["children"]["playout"]["facts"]["skipped"] == 0
 
 

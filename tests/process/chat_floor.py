@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,9 +16,10 @@ import redis
 
 from pipeline.lifeline import Lifeline
 from pipeline.wire import Beat, Drain, Message, Spec
+from tests.process.nursery import Child, started
 
 ROOT = Path(__file__).parents[2]
-CHILD = "tests/process/chat_child.py"
+CHILD = "tests.process.chat_child"
 SAY, EVENTS, CHAT, ANSWERS = (f"broadcaster:t:{name}" for name in ("say", "events", "chat", "answers"))
 GROUP = "director"
 
@@ -40,7 +39,7 @@ class ChatFloor:
             "read_question": False,
             **spec,
         }
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Child | None = None
         self.line: Lifeline | None = None
         self.beats: list[Beat] = []
         self.directing = True
@@ -54,11 +53,7 @@ class ChatFloor:
 
     def start(self) -> None:
         line, theirs = Lifeline.pair()
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, CHILD]
-        self.process = subprocess.Popen(
-            command, stdin=theirs.fileno(), cwd=ROOT, env=environment, start_new_session=True
-        )
+        self.process = started(CHILD, theirs.fileno(), None, {**os.environ, "PYTHONPATH": str(ROOT)})
         theirs.close()
         line.send(Spec(child="chat", kind="chat", spec=self.spec))
         self.line = line
@@ -103,9 +98,13 @@ class ChatFloor:
     def until(self, condition: Callable[[], object], timeout_s: float = 15.0, what: str = "") -> None:
         deadline = time.monotonic() + timeout_s
         while not condition():
-            facts = self.beats[-1].facts if self.beats else {}
-            assert time.monotonic() < deadline, f"{what or 'it'} did not come: said {self.said}, {facts}"
+            assert time.monotonic() < deadline, f"{what or 'it'} did not come: {self._account()}"
             self.step()
+
+    def _account(self) -> str:
+        said = [fields["id"] for fields in self.said]
+        facts = self.beats[-1].facts if self.beats else {}
+        return f"over {sorted(self.ended())}, left {self.left()}, said {said}, {facts}"
 
     def run(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds

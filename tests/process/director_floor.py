@@ -25,9 +25,10 @@ from pipeline.journal import Journal
 from pipeline.lifeline import Lifeline
 from pipeline.media import SENTENCE, SENTENCE_END, UTTERANCE, UTTERANCE_END, Mark, Position
 from pipeline.wire import AudioChunk, Beat, Cut, Drain, Message, Report, Spec, SpeechDemand, Status, decode
+from tests.process.nursery import Child, started
 
 ROOT = Path(__file__).parents[2]
-CHILD = "tests/process/director_child.py"
+CHILD = "tests.process.director_child"
 HOP = 9_600  # 200 ms
 AHEAD = 4_800
 AIR_S = 0.015  # how long a hop is on air here
@@ -89,7 +90,7 @@ class Floor:
         self.control = link.bind(self.context, directory, link.CONTROL)
         self.journal = Journal(directory / "state" / "journal")
         self.journal.open()
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | Child | None = None
         self.line: Lifeline | None = None
         self.beats: list[Beat] = []
         self.facts: dict[str, Any] = LIVE
@@ -115,13 +116,20 @@ class Floor:
     # ── processes ────────────────────────────────────────────────────────────────────────────────
 
     def start(self, *program: str) -> None:
-        """A director with a voice that needs no library, or another program."""
+        """A director with a voice that needs no library, another module's main(), or another program: -m NAME …."""
         line, theirs = Lifeline.pair()
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, *(program or (CHILD,))]
-        self.process = subprocess.Popen(
-            command, stdin=theirs.fileno(), stderr=self.log, cwd=ROOT, env=environment, start_new_session=True
-        )
+        if len(program) > 1:
+            self.process = subprocess.Popen(
+                [sys.executable, *program],
+                stdin=theirs.fileno(),
+                stderr=self.log,
+                cwd=ROOT,
+                env=environment,
+                start_new_session=True,
+            )
+        else:
+            self.process = started(program[0] if program else CHILD, theirs.fileno(), self.log, environment)
         theirs.close()
         line.send(Spec(child="director", kind="director", spec=self.spec))
         self.line = line

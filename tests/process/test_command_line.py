@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.terminal import typed
+
 ROOT = Path(__file__).parents[2]
 
 
-def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+def program(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "broadcaster.cli", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
@@ -40,13 +42,13 @@ def config(tmp_path: Path) -> str:
 def test_what_cannot_be_said_is_refused_before_it_is_pushed(
     config: str, arguments: tuple[str, ...], words: str
 ) -> None:
-    done = command(*arguments, "--config", config)
+    done = typed(*arguments, "--config", config)
     assert done.returncode == 2 and done.stderr.startswith("error: ") and words in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
 def test_a_room_must_be_named() -> None:
-    done = command("status")
+    done = program("status")
     assert done.returncode == 2 and "--config FILE, or --room NAME with --redis URL" in done.stderr
 
 
@@ -55,7 +57,7 @@ def test_a_second_demo_touches_nothing_of_the_first(tmp_path: Path) -> None:
     recording.write_bytes(b"the first one's")
     with (tmp_path / "demo.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        done = command("demo", "--seconds", "5", "--out", str(tmp_path))
+        done = program("demo", "--seconds", "5", "--out", str(tmp_path))
     assert done.returncode == 2 and "another demo is on air" in done.stderr
     assert recording.read_bytes() == b"the first one's"
 
@@ -71,14 +73,14 @@ def test_a_second_demo_touches_nothing_of_the_first(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_typed_wrong_is_an_error_like_any_other(arguments: tuple[str, ...], words: str) -> None:
-    done = command(*arguments)
+    done = typed(*arguments)
     assert done.returncode == 2 and done.stderr.startswith("error: ") and words in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
 def test_orders_to_a_room_that_is_not_on_air_are_refused(config: str) -> None:
     for order in ("panic", "reload"):
-        done = command(order, "--config", config)
+        done = typed(order, "--config", config)
         assert done.returncode == 2 and "room shop is not on air" in done.stderr
 
 
@@ -92,7 +94,7 @@ def test_a_check_names_the_key_of_every_file_that_is_not_there(tmp_path: Path) -
         "outputs": [{"name": "archive", "url": "file:/proc/no/a.mp4"}],
     }
     path.write_text(yaml.safe_dump(tree))
-    done = command("config", "check", str(path))
+    done = typed("config", "check", str(path))
     assert done.returncode == 2
     for key in ("avatar.image", "script.file", "state_dir", "outputs.archive.url"):
         assert f"{path}: {key}: " in done.stderr

@@ -180,12 +180,15 @@ def test_a_server_that_talks_nonsense_is_left_or_borne(bearable: bool, tmp_path:
                 if bearable:
                     until(lambda name=name: len(publications(ingest, name)[0].media()) > 40, 10, name)
                     assert not child.notes("output.lost")
+                    assert child.process.poll() is None
                     continue
                 until(lambda child=child: len(child.notes("output.lost")) >= 2, 10, name)
                 assert {note["kind"] for note in child.notes("output.lost")} == {"protocol"}, name
                 assert int(Path(f"/proc/{child.process.pid}/statm").read_text().split()[1]) * 4096 < 40_000_000
                 ingest.behave(malformed="")
                 until(lambda name=name: not publications(ingest, name)[-1].end and ingest.is_live(0.5), 10, name)
+                until(lambda child=child: child.phase == "live", 10, name)
+                assert child.process.poll() is None
 
 
 def publications(ingest: Ingest, key: str) -> list[Publication]:

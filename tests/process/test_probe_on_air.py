@@ -27,6 +27,7 @@ from tests.nginx_rtmp import NginxRtmp, nginx  # noqa: F401
 from tests.pusher_child import ROOT, PusherChild, pusher, until
 from tests.station import on_air
 from tests.tagsource import HEIGHT, WIDTH, Source
+from tests.terminal import typed
 
 KEY = "key-SECRET-9"
 
@@ -113,8 +114,7 @@ def test_a_room_is_seen_as_it_is_and_outlives_its_probe(short_dir: Path) -> None
         until(lambda: station.pids().get("probe") not in (None, pids["probe"]), 20)
         until(lambda: station.facts("probe").get("label") is True, 20)
         assert {**station.pids(), "probe": 0} == {**pids, "probe": 0}
-        order = [sys.executable, "-m", "broadcaster.cli", "panic", "Back soon", "--config", str(station.config_path)]
-        subprocess.run(order, cwd=ROOT, check=True, capture_output=True)
+        assert typed("panic", "Back soon", "--config", str(station.config_path)).returncode == 0
         until(lambda: station.facts("probe").get("freeze_s", 0) >= 2, 20, "a panic stands still")
         assert station.facts("probe")["label"] is True and station.facts("probe")["black_s"] == 0
 

@@ -25,6 +25,7 @@ from pipeline.errors import AvatarError, BadInput, BroadcasterError, ConfigError
 from pipeline.media import AIR_HZ, AIR_SAMPLES, FPS
 from tests.avsync import av_offset_ms
 from tests.station import until
+from tests.terminal import typed
 from tests.tinymodel import write_model_dir
 
 SMALL = (224, 384)
@@ -33,8 +34,7 @@ PORTRAIT = AvatarSection(size=SMALL)
 TALK = (
     "This is a talk of several sentences. It goes on for a while, so that more than one group of pictures is made. "
     "The mug costs $12.50, and it is made by hand.\n\n"
-    "Here is another paragraph. When somebody pulls the plug in the middle of it, nobody must be able to tell. "
-    "We say a few more words about mugs, scarves and lamps, and then we are done."
+    "Here is another paragraph. When somebody pulls the plug in the middle of it, nobody must be able to tell."
 )
 
 
@@ -308,7 +308,6 @@ def test_a_picture_file_is_no_sound(tmp_path: Path) -> None:
     ],
 )
 def test_the_command_line_names_the_option_that_is_wrong(tmp_path: Path, options: list[str], words: str) -> None:
-    command = [sys.executable, "-m", "broadcaster.cli", "render", "--text", "a", *options, str(tmp_path / "a.mp4")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = typed("render", "--text", "a", *options, str(tmp_path / "a.mp4"))
     assert done.returncode == 2
     assert words in done.stderr

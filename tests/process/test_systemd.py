@@ -107,6 +107,7 @@ def test_a_room_that_hangs_is_restarted_by_systemd_and_a_stop_ends_it_in_order(s
     tree = {
         "room": "shop",
         "state_dir": str(short_dir / "state"),
+        "avatar": {"size": [224, 384]},
         "voice": {"chain": ["espeak"], "name": "en"},
         "script": {"file": str(short_dir / "script.md")},
         "control": {"listen": "127.0.0.1:0"},

@@ -16,8 +16,10 @@ from tests.process.director_floor import Floor, RedisServer
 from tests.voices_server import FAULTS as SERVER_FAULTS
 from tests.voices_server import KEY, SpeechServer
 
-CHILD = "tests/process/director_edge_child.py"
+CHILD = "tests.process.director_edge_child"
 TIMEOUT_S = 0.6  # of a voice
+#: one of each kind: no line, no answer, half of one, a sound that is none, and a word why not; `make test-long` has all
+SOME = ("refused", "silent", "half then hang", "noise", "too many")
 
 Open = Callable[..., Floor]
 
@@ -66,7 +68,10 @@ def is_well(floor: Floor, voice: str = "edge") -> bool:
     return bool(floor.beats[-1].facts["voices"][voice] == "well")
 
 
-def test_an_online_voice_failing_in_every_way_costs_no_sentence(open_floor: Open, service: EdgeService) -> None:
+@pytest.mark.parametrize("faults", [SOME, pytest.param(FAULTS, marks=pytest.mark.long)], ids=["some", "all"])
+def test_an_online_voice_failing_in_every_way_costs_no_sentence(
+    open_floor: Open, service: EdgeService, faults: tuple[str, ...]
+) -> None:
     floor = open_floor(voice_chain=["edge", "espeak"])
     expected: list[str] = []
 
@@ -76,7 +81,7 @@ def test_an_online_voice_failing_in_every_way_costs_no_sentence(open_floor: Open
 
     say("first", "Everything is well at the beginning.")
     floor.until(lambda: floor.texts == expected)
-    for fault in FAULTS:
+    for fault in faults:
         service.fail(fault)
         say(fault, f"Now it is {fault} and we speak.", f"This is still {fault} and we go on.")
         floor.until(lambda: floor.texts == expected and not is_well(floor), what=fault)

@@ -2,8 +2,6 @@
 
 import json
 import math
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -20,6 +18,7 @@ from pipeline.engine import load_engine
 from pipeline.errors import AvatarError
 from pipeline.shipped import PRESENTER
 from streams.slate import slate
+from tests.terminal import typed
 
 SIZE = (448, 768)
 
@@ -238,15 +237,11 @@ def test_the_contact_sheet_shows_a_blink_and_an_open_mouth(tmp_path: Path) -> No
 
 
 def test_the_commands_bake_and_show(tmp_path: Path) -> None:
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "broadcaster.cli", "avatar", *words]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
-
-    baked = run("bake", str(PRESENTER), "-o", str(tmp_path / "a.avatar"), "--size", "448x768")
+    baked = typed("avatar", "bake", str(PRESENTER), "-o", str(tmp_path / "a.avatar"), "--size", "448x768")
     assert baked.returncode == 0 and "448x768, points of" in baked.stdout
-    shown = run("preview", str(tmp_path / "a.avatar"), "-o", str(tmp_path / "a.png"), "--size", "224x384")
+    shown = typed("avatar", "preview", str(tmp_path / "a.avatar"), "-o", str(tmp_path / "a.png"), "--size", "224x384")
     assert shown.returncode == 0, shown.stderr
     with Image.open(tmp_path / "a.png") as sheet:
         assert sheet.size == (COLUMNS * 224, 768)
-    refused = run("preview", str(tmp_path / "none.avatar"), "-o", str(tmp_path / "b.png"))
+    refused = typed("avatar", "preview", str(tmp_path / "none.avatar"), "-o", str(tmp_path / "b.png"))
     assert refused.returncode == 2 and "none.avatar: no such file" in refused.stderr

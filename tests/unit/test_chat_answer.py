@@ -13,6 +13,7 @@ import structlog
 
 from broadcaster.chat.answer import Answer, Answerer, Found
 from broadcaster.chat.cache import Cache
+from broadcaster.chat.found import Ruled
 from broadcaster.chat.llm import Llm, LlmSpec
 from broadcaster.chat.memory import Memory
 from broadcaster.chat.model import Comment, Question
@@ -64,12 +65,18 @@ class Shelf:
         self.talked_of.append(product)
         return next((found for word, found in self.entries.items() if word in text.lower()), [])
 
+    def is_talk(self, text: str) -> bool:
+        return text in ("hello", ", how are you?")
+
 
 class Rules:
-    def match(self, text: str, value_of: Callable[[str], str | None]) -> tuple[str, int] | None:
+    def match(self, text: str, value_of: Callable[[str], str | None]) -> Ruled | None:
         if "bargain" in text:
-            return f"{value_of('name')} is {value_of('price')}, {value_of('pot.price')} the pot, {value_of('gone')}.", 5
-        return ("Hello, and welcome!", 3) if "hello" in text.lower() else None
+            said = f"{value_of('name')} is {value_of('price')}, {value_of('pot.price')} the pot, {value_of('gone')}."
+            return Ruled(said, 5, ("bargain",), text.replace("bargain", ""))
+        if "hello" not in text.lower():
+            return None
+        return Ruled("Hello, and welcome!", 3, ("hello",), text.lower().replace("hello", ""))
 
 
 @dataclass
@@ -132,9 +139,44 @@ async def test_a_ready_made_reply_is_spoken_as_it_is(desk: Desk) -> None:
     assert desk.service.asked == [] and desk.shelf.talked_of == []
 
 
-async def test_a_rule_goes_before_all_that_is_known(desk: Desk) -> None:
+async def test_a_rule_that_is_the_matter_goes_before_all_that_is_known(desk: Desk) -> None:
+    answer, said = await desk.ask("hello, a bargain, what is the price?")
+    assert (answer.source, answer.entry) == ("rule", "rule:5") and said[0].startswith("Ferry Mug is 24.00")
+
+
+async def test_a_greeting_hides_no_question_that_is_known(desk: Desk) -> None:
     answer, said = await desk.ask("hello, what is the price?")
-    assert (answer.source, answer.entry, said) == ("rule", "rule:3", ["Hello, and welcome!"])
+    assert (answer.source, answer.entry, said) == ("faq", "product:mug.price", ["The Ferry Mug costs $24."])
+    assert desk.service.asked == []
+
+
+async def test_a_greeting_that_asks_nothing_or_what_nobody_knows_is_greeted(desk: Desk) -> None:
+    bare = Answerer(RealClock(), 0.55, Rules, lambda: desk.shelf)
+    for text in ("Hello!", "hello, how are you?", "hello, would it float to an island?", "hello, heavy mug"):
+        answer = await bare.answer(Question(text, "en", (Comment("c", text),), 0.0, 0.0))
+        assert (answer.source, answer.sentences) == ("rule", ("Hello, and welcome!",)), text
+
+
+async def test_a_product_is_not_introduced_to_who_only_greets(desk: Desk) -> None:
+    desk.shelf.entries["heavy"] = [Found("product:mug", "The Ferry Mug costs $24.", 0.95, MUG_FACTS, "mug")]
+    bare = Answerer(RealClock(), 0.55, Rules, lambda: desk.shelf)
+    answer = await bare.answer(Question("hello heavy mug", "en", (Comment("c", "hello heavy mug"),), 0.0, 0.0))
+    assert answer.source == "rule"
+
+
+async def test_the_model_is_asked_for_what_stands_behind_a_greeting(desk: Desk) -> None:
+    desk.service.answer = lambda words: "One hand is enough to carry it."
+    answer, said = await desk.ask("hello, is it heavy?")
+    assert (answer.source, said) == ("llm", ["One hand is enough to carry it."])
+    assert desk.service.words == ["hello, is it heavy?"]
+    answer, said = await desk.ask("hello, how are you?")
+    assert (answer.source, said) == ("rule", ["Hello, and welcome!"]) and len(desk.service.asked) == 1
+
+
+async def test_where_the_model_has_no_answer_the_greeting_is_said(desk: Desk) -> None:
+    desk.service.answer = lambda _: "PASS"
+    answer, said = await desk.ask("hello, would it float to an island?")
+    assert (answer.source, said) == ("rule", ["Hello, and welcome!"])
 
 
 async def test_a_rules_variables_are_those_of_the_product_in_question(desk: Desk) -> None:
@@ -159,7 +201,7 @@ async def test_the_model_answers_what_is_not_known_for_sure_from_the_facts(desk:
     answer, said = await desk.ask("is it heavy?")
     assert (answer.source, answer.entry, answer.product) == ("llm", "product:mug", "mug")
     assert said == ["Not at all heavy. It is glazed sea blue, and it costs $24."] or len(said) == 2
-    assert desk.service.viewers == ["is it heavy?"]
+    assert desk.service.words == ["is it heavy?"]
     facts = desk.service.asked[0][1]["messages"][1]["content"]
     assert "Ferry Mug: glaze sea blue" in facts and "Ferry Mug: price $24" in facts and "price 24.00" not in facts
     assert [product for _, product in desk.guard.judged] == ["mug", "mug"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -32,6 +32,7 @@ class Intake:
         self.arrived = asyncio.Event()
         self.settled: list[str] = []
         self.dropped: list[str] = []
+        self.told: list[Mapping[str, str]] = []
 
     def put(self, *questions: Question) -> None:
         self.waiting += questions
@@ -43,8 +44,9 @@ class Intake:
     def settle(self, comments: Iterable[Comment]) -> None:
         self.settled += [comment.id for comment in comments]
 
-    def unanswered(self, question: Question) -> None:
+    def unanswered(self, question: Question, event: Mapping[str, str]) -> None:
         self.dropped.append(question.comments[0].id)
+        self.told.append(event)
 
 
 class Lectern:
@@ -118,7 +120,7 @@ class Booth:
             lectern, lambda: self.intake, RealClock(), lambda record, became: self.over.append((record.turn, became))
         )
         given = Manner("full", False, False, 60.0) if not manner else Manner(**manner)
-        self.told: list[dict[str, Any]] = []
+        self.told = intake.told
         self.desk = Desk(
             intake,
             answering,
@@ -127,7 +129,6 @@ class Booth:
             given,
             RealClock(),
             lambda words: "bad" not in words,
-            self.told.append,
         )
 
     def hear(self, name: str, *ids: str) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from benchmarks.fit_retrieval import DATA, NOBODY, knowledge, questions
+from benchmarks.fit_retrieval import DATA, NOBODY, SETS, Asked, asked_in_sets, knowledge, questions
 from broadcaster.chat.faq import Faq, load
 from broadcaster.chat.found import Found
 from broadcaster.chat.knowledge import Knowledge
@@ -260,17 +261,26 @@ def test_a_long_comment_is_bounded(shop: Knowledge) -> None:
     assert time.process_time() - began_s < 1.0
 
 
-def test_most_of_the_known_questions_find_their_entry_and_few_remarks_do() -> None:
-    shop = knowledge()
-    right = wrong = 0
-    asked = list(questions())
+def shares(shop: Knowledge, asked: Iterable[Asked]) -> tuple[float, float]:
+    """Of the questions, those that find their entry; of what nobody answers, what is answered."""
+    found: dict[bool, list[bool]] = {True: [], False: []}
     for one in asked:
-        found = best(shop, one.text, one.product)
-        answers = found.sure >= SURE
-        right += answers and one.entry != NOBODY and found.entry.partition(".")[0] == one.entry.partition(".")[0]
-        wrong += answers and one.entry == NOBODY
-    answerable = sum(one.entry != NOBODY for one in asked)
-    assert right / answerable >= 0.95 and wrong / (len(asked) - answerable) <= 0.17
+        surest = best(shop, one.text, one.product)
+        is_right = surest.entry.partition(".")[0] == one.entry.partition(".")[0]
+        found[one.entry != NOBODY].append(surest.sure >= SURE and (is_right or one.entry == NOBODY))
+    right, wrong = (sum(some) / len(some) for some in (found[True], found[False]))
+    return right, wrong
+
+
+def test_most_of_the_known_questions_find_their_entry_and_few_remarks_do() -> None:
+    right, wrong = shares(knowledge(), questions())  # which are meant to be hard
+    assert right >= 0.95 and wrong <= 0.12
+
+
+def test_of_viewers_own_words_nearly_all_questions_find_their_entry_and_nearly_no_remark_does() -> None:
+    """Those of the sets that may be looked at; `python -m benchmarks retrieval` measures the others."""
+    right, wrong = shares(knowledge(data=SETS), asked_in_sets())
+    assert right >= 0.95 and wrong <= 0.05
 
 
 def test_every_known_question_names_an_entry_that_is_there() -> None:
@@ -298,3 +308,11 @@ def test_a_question_is_not_answered_in_another_language_where_the_faq_speaks_its
     assert "faq:pregnant" in [one.entry for one in alone.ask("is it safe during pregnancy", "en")]
     assert "faq:pregnant" not in [one.entry for one in both.ask("is it safe during pregnancy", "en")]
     assert "faq:pregnant" in [one.entry for one in both.ask("怀孕可以喝吗", "zh")]
+
+
+def test_a_field_of_the_files_own_is_not_named_in_a_foreign_language(tmp_path: Path) -> None:
+    lamp = small(tmp_path, "id,name,name_zh,price,lumens,工艺\nlamp,Desk Lamp,台灯,24,800,oak by hand\n")
+    told = best(lamp, "台灯lumens多少")
+    assert (told.entry, told.text) == ("product:lamp.lumens", "台灯：800。")
+    told = lamp.ask("desk lamp 工艺?", "en")[0]
+    assert told.entry == "product:lamp.工艺" and "oak by hand" in told.text and "工艺" not in told.text

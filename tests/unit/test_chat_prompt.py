@@ -133,15 +133,14 @@ def test_a_viewers_turns_are_remembered_up_to_a_number_and_an_age() -> None:
         memory.keep("t:anna", f"q{number}", "a")
     memory.keep("t:bob", "other", "a")
     assert [turn.question for turn in memory.of("t:anna")] == ["q2", "q3", "q4"]
-    assert [turn.question for turn in memory.room()][-2:] == ["q4", "other"]
     clock.advance(AGE_S + 1)
-    assert memory.of("t:anna") == memory.room() == ()
+    assert memory.of("t:anna") == ()
 
 
 def test_nobodys_memory_is_nobodys() -> None:
     memory = Memory(FakeClock(), 3)
-    memory.keep("", "q", "a")
-    assert memory.of("") == () and len(memory) == 0 and len(memory.room()) == 1
+    memory.keep("", "q", "a", "mug")
+    assert memory.of("") == () and len(memory) == 0 and memory.product("t:anna") == "mug"
 
 
 def test_memory_is_bounded_in_viewers_and_characters() -> None:
@@ -159,7 +158,7 @@ def test_memory_is_bounded_in_viewers_and_characters() -> None:
 def test_memory_of_no_turns_keeps_nothing() -> None:
     memory = Memory(FakeClock(), 0)
     memory.keep("t:anna", "q", "a", "mug")
-    assert memory.of("t:anna") == memory.room() == () and memory.product("t:anna") == ""
+    assert memory.of("t:anna") == () and memory.product("t:anna") == ""
 
 
 def test_it_is_what_the_viewer_spoke_of_last_then_what_the_room_spoke_of() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from broadcaster.chat.knowledge_common import common_questions
 from broadcaster.chat.knowledge_replies import LANGUAGES, REPLIES, Replies
-from broadcaster.chat.knowledge_topics import common_questions
 from broadcaster.chat.knowledge_units import units
 from broadcaster.chat.knowledge_words import DATA, Attribute, Words
 from broadcaster.script import template

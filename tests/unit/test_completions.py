@@ -12,7 +12,7 @@ import pytest
 from broadcaster.completions import Completion, Completions, Patience
 from broadcaster.eventstream import EVENT_MAX_BYTES, EventStream
 from pipeline.errors import CompletionError, CompletionRefused
-from tests.completions_service import FAULTS, KEY, CompletionsService, completions_open
+from tests.completions_service import ENDED, FAULTS, KEY, REASONS, CompletionsService, completions_open
 
 ASKED: Mapping[str, Any] = {"model": "test", "messages": [{"role": "user", "content": "<viewer>hello</viewer>"}]}
 PATIENCE = Patience(first_s=0.5, between_s=0.4, whole_s=1.5)
@@ -119,7 +119,7 @@ async def test_a_cut_answer_says_so(service: CompletionsService, client: Complet
 # ── faults ───────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault not in ("filtered", "empty stream")])
+@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault not in ENDED])
 async def test_every_fault_of_a_stream_is_one_error_without_key_and_address(
     service: CompletionsService, client: Completions, caplog: pytest.LogCaptureFixture, fault: str
 ) -> None:
@@ -131,6 +131,16 @@ async def test_every_fault_of_a_stream_is_one_error_without_key_and_address(
     text = f"{caught.value!r} {caught.value.__cause__ or ''} {caplog.text}"
     assert KEY not in text and "sk-" not in text and service.url not in str(caught.value)
     assert isinstance(caught.value, CompletionRefused) == (fault in ("unauthorized", "redirect"))
+
+
+@pytest.mark.parametrize("fault", ENDED)
+async def test_a_stream_that_ends_without_a_whole_text_tells_how(
+    service: CompletionsService, client: Completions, fault: str
+) -> None:
+    service.fault, service.answer = fault, lambda _: LONG
+    text, pieces = await read(client)
+    how = (LONG, True, True) if fault in REASONS else ("", True, False)
+    assert (text, pieces[-1].is_last, pieces[-1].is_cut) == how
 
 
 @pytest.mark.parametrize("fault", ["stalls within", "error within", "half and closes", "half and hangs up"])
@@ -190,8 +200,8 @@ async def test_no_proxy_of_the_environment_hears_of_it(
 async def test_a_whole_answer_is_waited_for_no_longer_than_told(
     service: CompletionsService, client: Completions
 ) -> None:
-    service.plain = True
     assert (await client.whole(ASKED, 1.0)).text == "Yes, gladly."
+    assert service.asked[0][1]["stream"] is False
     service.fault = "stalls before"
     with pytest.raises(CompletionError, match=r"within 0\.2 s"):
         await client.whole(ASKED, 0.2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -13,6 +14,7 @@ TOLD = ("utterance.", "turn.", "chat.")  # constants that name events of the str
 DOCUMENTED = re.compile(r"`([a-z_]+\.[a-z_]+)`")
 
 
+@cache
 def emitted() -> set[str]:
     names: set[str] = set()
     for package in ("broadcaster", "pipeline", "tts", "streams"):

@@ -377,7 +377,11 @@ def cut_forward(
     return out
 
 
-@pytest.mark.parametrize(("world", "name"), [(2, "ring"), (3, "auto"), (4, "ulysses"), (8, "auto")], ids=str)
+@pytest.mark.parametrize(
+    ("world", "name"),
+    [(2, "ring"), (3, "auto"), pytest.param(4, "ulysses", marks=pytest.mark.long), (8, "auto")],
+    ids=str,
+)
 def test_ranks_give_what_one_rank_gives_at_any_token_count(world: int, name: str) -> None:
     cases = [(5, 8), (5, 6), (3, 2), (1, 2)]  # 60, 45, 9 and 3 tokens: of 8 ranks, some have few, some have none
     alone = made()

@@ -76,15 +76,34 @@ def one(engine: FlashTalkEngine, state: MotionState, sound: Pcm | None = None, a
     return engine.step([Job(state, voice() if sound is None else sound, voice(ahead))])[0]
 
 
+@pytest.fixture(scope="module")
+def first(engine: FlashTalkEngine, avatar: Avatar) -> Made:
+    """A segment of seed 1, of which nothing is known that follows."""
+    return one(engine, engine.open(avatar, 1))
+
+
+@pytest.fixture(scope="module")
+def known(engine: FlashTalkEngine, avatar: Avatar) -> Made:
+    """The same, with what follows."""
+    return one(engine, engine.open(avatar, 1), ahead=6400)
+
+
+@pytest.fixture(scope="module")
+def parts(engine: FlashTalkEngine, avatar: Avatar) -> tuple[Frames, torch.Tensor]:
+    """The same, by hand."""
+    return by_hand(engine, avatar)
+
+
 # ── what it delivers ─────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_step_makes_28_frames_and_tells_where_its_time_went(engine: FlashTalkEngine, avatar: Avatar) -> None:
+def test_a_step_makes_28_frames_and_tells_where_its_time_went(
+    engine: FlashTalkEngine, avatar: Avatar, first: Made
+) -> None:
     assert engine.format(avatar) == MediaFormat(64, 96, hop_frames=28, overlap_frames=5)
-    made = one(engine, engine.open(avatar, 1))
-    assert made.frames.shape == (28, 144, 64) and made.frames.dtype == np.uint8
-    assert {"cond_s", "dit_s", "decode_s", "match_s", "encode_s", "drift_colour", "drift_identity"} <= set(made.notes)
-    assert made.notes["dit_s"] > 0
+    assert first.frames.shape == (28, 144, 64) and first.frames.dtype == np.uint8
+    assert {"cond_s", "dit_s", "decode_s", "match_s", "encode_s", "drift_colour", "drift_identity"} <= set(first.notes)
+    assert first.notes["dit_s"] > 0
 
 
 @pytest.mark.parametrize(("size", "near"), [((450, 768), "448x768 or 464x768"), ((64, 90), "64x80 or 64x96")])
@@ -103,20 +122,19 @@ def test_options_out_of_range_are_refused(model: Path, cache: Path) -> None:
 
 
 def test_two_steps_of_noise_are_another_picture_than_four(
-    engine: FlashTalkEngine, model: Path, cache: Path, avatar: Avatar
+    engine: FlashTalkEngine, model: Path, cache: Path, avatar: Avatar, parts: tuple[Frames, torch.Tensor]
 ) -> None:
-    quick = fresh(model, cache, steps=2)
-    assert np.array_equal(one(quick, quick.open(avatar, 1), ahead=6400).frames, by_hand(engine, avatar, 1, steps=2)[0])
-    assert not np.array_equal(by_hand(engine, avatar, 1, steps=2)[0], by_hand(engine, avatar, 1)[0])
+    quick, two = fresh(model, cache, steps=2), by_hand(engine, avatar, steps=2)[0]
+    assert np.array_equal(one(quick, quick.open(avatar, 1), ahead=6400).frames, two)
+    assert not np.array_equal(two, parts[0])
 
 
 def test_blocks_in_host_memory_and_a_run_time_file_play_the_same(
-    engine: FlashTalkEngine, model: Path, cache: Path, avatar: Avatar, tmp_path: Path
+    model: Path, cache: Path, avatar: Avatar, tmp_path: Path, first: Made
 ) -> None:
-    frames = one(engine, engine.open(avatar, 1)).frames
     converted = convert(model, tmp_path / "flashtalk.safetensors")
     for other in (fresh(model, cache, offload=True), fresh(converted, cache)):
-        assert np.array_equal(one(other, other.open(avatar, 1)).frames, frames)
+        assert np.array_equal(one(other, other.open(avatar, 1)).frames, first.frames)
 
 
 def test_weights_that_are_not_there_or_cut_short_are_refused_before_they_are_read(
@@ -132,22 +150,23 @@ def test_weights_that_are_not_there_or_cut_short_are_refused_before_they_are_rea
         fresh(short, cache).format(avatar)
 
 
-def by_hand(engine: FlashTalkEngine, avatar: Avatar, seed: int, steps: int = 4) -> tuple[Frames, torch.Tensor]:
-    """The first segment of `voice` with the parts the engine is made of: frames, and motion latents."""
+def by_hand(engine: FlashTalkEngine, avatar: Avatar, steps: int = 4) -> tuple[Frames, torch.Tensor]:
+    """The first segment of `voice` and seed 1 with the parts the engine is made of: frames, and motion latents."""
     networks, baked = engine._loaded, engine._avatars[avatar.digest]
     audio = features(networks.encoder, Ear.empty().heard(voice()), voice(6400))
 
     def draw(number: int) -> torch.Tensor:
-        return noise.draw(seed, 0, number, (16, 9, 12, 8))
+        return noise.draw(1, 0, number, (16, 9, 12, 8))
 
-    first = baked.conditions.motion0
-    video, motion = sampler.chunk(networks.model, networks.vae, baked.conditions, audio, first, draw, steps)
+    start = baked.conditions.motion0
+    video, motion = sampler.chunk(networks.model, networks.vae, baked.conditions, audio, start, draw, steps)
     return to_i420(video[:, :, 5:]).numpy(), motion
 
 
-def test_the_engine_is_the_sampler_fed_with_noise_of_seed_and_segment(engine: FlashTalkEngine, avatar: Avatar) -> None:
-    frames, _ = by_hand(engine, avatar, 11)
-    assert np.array_equal(one(engine, engine.open(avatar, 11), ahead=6400).frames, frames)
+def test_the_engine_is_the_sampler_fed_with_noise_of_seed_and_segment(
+    known: Made, parts: tuple[Frames, torch.Tensor]
+) -> None:
+    assert np.array_equal(known.frames, parts[0])
 
 
 # ── what it carries ──────────────────────────────────────────────────────────────────────────────
@@ -198,13 +217,14 @@ def test_latents_that_are_not_finite_end_the_engine_before_they_are_kept(
         one(sick, state)
 
 
-def test_what_is_known_to_follow_changes_the_end_of_a_segment(engine: FlashTalkEngine, avatar: Avatar) -> None:
-    state = engine.open(avatar, 1)
-    assert not np.array_equal(one(engine, state).frames, one(engine, state, ahead=6400).frames)
+def test_what_is_known_to_follow_changes_the_end_of_a_segment(first: Made, known: Made) -> None:
+    assert not np.array_equal(first.frames, known.frames)
 
 
-def test_frames_on_air_become_the_motion_that_is_gone_on_from(engine: FlashTalkEngine, avatar: Avatar) -> None:
-    shown = one(engine, engine.open(avatar, 1)).frames
+def test_frames_on_air_become_the_motion_that_is_gone_on_from(
+    engine: FlashTalkEngine, avatar: Avatar, first: Made
+) -> None:
+    shown = first.frames
     state = engine.open(avatar, 2, shown)
     assert state.shape == (16, 2, 12, 8) and state.segment == 0
     assert np.array_equal(engine.open(avatar, 2, shown[-5:]).latents(), state.latents())
@@ -214,8 +234,8 @@ def test_frames_on_air_become_the_motion_that_is_gone_on_from(engine: FlashTalkE
     assert engine.open(avatar, 2, shown[:0]) == engine.open(avatar, 2)
 
 
-def test_frames_of_another_size_are_fitted(engine: FlashTalkEngine, avatar: Avatar) -> None:
-    shown = one(engine, engine.open(avatar, 1)).frames
+def test_frames_of_another_size_are_fitted(engine: FlashTalkEngine, avatar: Avatar, first: Made) -> None:
+    shown = first.frames
     large = np.stack([_doubled(frame) for frame in shown[-5:]])
     state, same = engine.open(avatar, 2, large), engine.open(avatar, 2, shown)
     assert state.shape == same.shape
@@ -232,25 +252,29 @@ def _doubled(frame: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 # ── drift ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_pushed_state_is_pulled_and_the_pull_is_part_of_the_state(engine: FlashTalkEngine, avatar: Avatar) -> None:
-    made = one(engine, engine.open(avatar, 1))
-    outside = made.notes["drift_colour"] > drift.COLOUR_BAND, made.notes["drift_identity"] > drift.IDENTITY_BAND
+def test_a_pushed_state_is_pulled_and_the_pull_is_part_of_the_state(
+    engine: FlashTalkEngine, avatar: Avatar, first: Made
+) -> None:
+    outside = first.notes["drift_colour"] > drift.COLOUR_BAND, first.notes["drift_identity"] > drift.IDENTITY_BAND
     assert any(outside)  # random weights draw no face
-    pull = made.state.pull
+    pull = first.state.pull
     assert (pull.colour, pull.identity) == tuple(drift.RISE * out for out in outside)
-    assert made.notes["pull_colour"] == pull.colour and made.notes["pull_identity"] == pull.identity
-    assert engine.restore(avatar, engine.save(made.state)).pull == pull
+    assert first.notes["pull_colour"] == pull.colour and first.notes["pull_identity"] == pull.identity
+    assert engine.restore(avatar, engine.save(first.state)).pull == pull
 
 
 def test_inside_the_band_the_carried_latents_are_the_networks_own(
-    engine: FlashTalkEngine, avatar: Avatar, monkeypatch: pytest.MonkeyPatch
+    engine: FlashTalkEngine,
+    avatar: Avatar,
+    known: Made,
+    parts: tuple[Frames, torch.Tensor],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    _, motion = by_hand(engine, avatar, 11)
-    pulled = one(engine, engine.open(avatar, 11), ahead=6400).state
-    assert not np.array_equal(pulled.latents(), motion.numpy())
+    motion = parts[1]
+    assert not np.array_equal(known.state.latents(), motion.numpy())
     monkeypatch.setattr(drift, "COLOUR_BAND", 1e9)
     monkeypatch.setattr(drift, "IDENTITY_BAND", 1e9)
-    free = one(engine, engine.open(avatar, 11), ahead=6400).state
+    free = one(engine, engine.open(avatar, 1), ahead=6400).state
     assert free.pull == drift.NO_PULL
     assert np.array_equal(free.latents(), motion.numpy())
 
@@ -259,7 +283,7 @@ def test_inside_the_band_the_carried_latents_are_the_networks_own(
 
 
 def test_a_live_engine_needs_neither_umt5_nor_clip_once_the_avatar_is_baked(
-    engine: FlashTalkEngine, model: Path, cache: Path, avatar: Avatar, tmp_path: Path
+    model: Path, cache: Path, avatar: Avatar, tmp_path: Path, first: Made
 ) -> None:
     slim = tmp_path / "model"
     shutil.copytree(model, slim)
@@ -267,7 +291,7 @@ def test_a_live_engine_needs_neither_umt5_nor_clip_once_the_avatar_is_baked(
         (slim / name).unlink()
     shutil.rmtree(slim / "google")
     live = fresh(slim, cache)
-    assert np.array_equal(one(live, live.open(avatar, 1)).frames, one(engine, engine.open(avatar, 1)).frames)
+    assert np.array_equal(one(live, live.open(avatar, 1)).frames, first.frames)
     live.close()
     with pytest.raises(ConfigError, match=r"umt5|t5"):
         fresh(slim, tmp_path / "empty").open(avatar, 1)
@@ -278,28 +302,27 @@ def files(cache: Path) -> list[str]:
 
 
 def test_another_prompt_or_picture_is_baked_and_the_same_is_not(
-    engine: FlashTalkEngine, model: Path, avatar: Avatar, tmp_path: Path
+    model: Path, avatar: Avatar, tmp_path: Path, first: Made
 ) -> None:
     cache = tmp_path / "cache"
-    first = fresh(model, cache).bake(avatar)
-    written = first.stat().st_ino
-    assert fresh(model, cache).bake(avatar) == first and first.stat().st_ino == written
+    baked = fresh(model, cache).bake(avatar)
+    written = baked.stat().st_ino
+    assert fresh(model, cache).bake(avatar) == baked and baked.stat().st_ino == written
     said = fresh(model, cache, prompt="A person laughs.")
-    assert said.bake(avatar) != first
+    assert said.bake(avatar) != baked
     assert len(files(cache)) == 2
     other = load_avatar(picture(tmp_path / "other.png", shade=60), SIZE)
     fresh(model, cache).bake(other)
     assert len(files(cache)) == 3
-    plain = fresh(model, cache)
-    frames = one(plain, plain.open(avatar, 1)).frames
-    assert not np.array_equal(frames, one(said, said.open(avatar, 1)).frames)
-    assert np.array_equal(frames, one(engine, engine.open(avatar, 1)).frames)
+    assert not np.array_equal(one(said, said.open(avatar, 1)).frames, first.frames)
 
 
 @pytest.mark.parametrize("damage", ["short", "garbage", "nothing"])
-def test_a_damaged_file_is_made_anew(model: Path, cache: Path, avatar: Avatar, tmp_path: Path, damage: str) -> None:
-    path = fresh(model, tmp_path).bake(avatar)
-    whole = path.read_bytes()
+def test_a_damaged_file_is_made_anew(
+    engine: FlashTalkEngine, model: Path, avatar: Avatar, tmp_path: Path, damage: str
+) -> None:
+    baked = engine.bake(avatar)
+    path, whole = tmp_path / baked.name, baked.read_bytes()
     path.write_bytes({"short": whole[: len(whole) // 2], "garbage": b"x" * 4000, "nothing": b""}[damage])
     assert fresh(model, tmp_path).bake(avatar) == path
     assert path.stat().st_size == len(whole)

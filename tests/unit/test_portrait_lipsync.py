@@ -12,7 +12,7 @@ from pipeline.engine import Job
 from pipeline.engines.portrait.engine import PortraitEngine
 from pipeline.media import AIR_PER_DRIVE, DRIVE_HZ, PHONEME, Mark
 
-SIZE = (448, 768)
+SIZE = (336, 576)
 HOP = 3200
 SYLLABLES = (("m", "a"), ("t", "i"), ("p", "o"), ("k", "a"), ("b", "ɛ"), ("s", "u"))
 CONSONANT_S, VOWEL_S, PAUSE_S = 0.08, 0.17, 0.4

@@ -25,7 +25,7 @@ from broadcaster.script.reading import Reading
 from broadcaster.script.values import Values
 from pipeline.clock import FakeClock, RealClock
 from pipeline.errors import ConfigError, RewriteError, RewriteRefused
-from tests.llm_server import FAULTS, KEY, LlmServer, llm_open
+from tests.completions_service import FAULTS, KEY, CompletionsService, completions_open
 from tts.text import sentences
 
 MUG = "Our enamel mug keeps your coffee warm for two hours, and it costs only $19.90 today."
@@ -35,8 +35,9 @@ LAMP = "Anna made this lamp by hand in Porto."
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[LlmServer]:
-    async with llm_open() as made:
+async def server() -> AsyncIterator[CompletionsService]:
+    async with completions_open("line") as made:
+        made.answer, made.tokens = (lambda line: line), 100
         yield made
 
 
@@ -47,12 +48,12 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "EMPTY_REST_S", 0.02)
 
 
-def client(server: LlmServer, **more: Any) -> ChatClient:
+def client(server: CompletionsService, **more: Any) -> ChatClient:
     return ChatClient(RewriteSpec(url=server.url, model="test", key=KEY, **{"timeout_s": 0.5, **more}))
 
 
 @asynccontextmanager
-async def working(server: LlmServer, directory: Path, **more: Any) -> AsyncIterator[Rewriter]:
+async def working(server: CompletionsService, directory: Path, **more: Any) -> AsyncIterator[Rewriter]:
     bounds = {"requests": 1_000, "tokens": 1_000_000, "locked": [], "remembered": 4, **more}
     budget = Budget(directory / "rewrite.json", bounds["requests"], bounds["tokens"], RealClock())
     made = Rewriter(client(server), budget, RealClock(), lambda: bounds["locked"], bounds["remembered"])
@@ -74,18 +75,20 @@ async def until(condition: Callable[[], object]) -> None:
 # ── laps ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_line_is_said_as_written_and_in_other_words_the_next_lap(server: LlmServer, tmp_path: Path) -> None:
+async def test_a_line_is_said_as_written_and_in_other_words_the_next_lap(
+    server: CompletionsService, tmp_path: Path
+) -> None:
     server.answer = lambda line: AGAIN
     async with working(server, tmp_path) as rewriter:
         assert rewriter.reword("a/0", 0, MUG) == MUG
         await until(lambda: rewriter.made)
         assert rewriter.reword("a/0", 1, MUG) == AGAIN
         assert rewriter.reword("a/0", 1, MUG) == AGAIN
-        assert server.lines[0] == MUG
+        assert server.words[0] == MUG
 
 
 async def test_each_lap_has_another_version_and_the_model_is_told_of_the_last_ones(
-    server: LlmServer, tmp_path: Path
+    server: CompletionsService, tmp_path: Path
 ) -> None:
     answers = iter([AGAIN, AGAIN, THIRD])
     server.answer = lambda line: next(answers, MUG)
@@ -99,7 +102,9 @@ async def test_each_lap_has_another_version_and_the_model_is_told_of_the_last_on
         assert AGAIN in server.asked[2][1]["messages"][-1]["content"]
 
 
-async def test_a_model_that_repeats_itself_is_asked_twice_and_then_left(server: LlmServer, tmp_path: Path) -> None:
+async def test_a_model_that_repeats_itself_is_asked_twice_and_then_left(
+    server: CompletionsService, tmp_path: Path
+) -> None:
     server.answer = lambda line: line
     async with working(server, tmp_path) as rewriter:
         with structlog.testing.capture_logs() as logs:
@@ -114,7 +119,7 @@ async def test_a_model_that_repeats_itself_is_asked_twice_and_then_left(server: 
         ]
 
 
-async def test_an_edited_line_is_said_as_it_is_written_now(server: LlmServer, tmp_path: Path) -> None:
+async def test_an_edited_line_is_said_as_it_is_written_now(server: CompletionsService, tmp_path: Path) -> None:
     server.answer = lambda line: AGAIN
     async with working(server, tmp_path) as rewriter:
         rewriter.reword("a/0", 0, MUG)
@@ -124,7 +129,7 @@ async def test_an_edited_line_is_said_as_it_is_written_now(server: LlmServer, tm
         assert rewriter.reword("a/0", 1, edited) == edited
 
 
-async def test_a_look_ahead_and_the_line_itself_agree(server: LlmServer, tmp_path: Path) -> None:
+async def test_a_look_ahead_and_the_line_itself_agree(server: CompletionsService, tmp_path: Path) -> None:
     answers = iter([AGAIN, THIRD])
     server.answer = lambda line: next(answers, MUG)
     async with working(server, tmp_path) as rewriter:
@@ -136,7 +141,7 @@ async def test_a_look_ahead_and_the_line_itself_agree(server: LlmServer, tmp_pat
         assert rewriter.reword("a/0", 2, MUG) == THIRD
 
 
-async def test_lines_are_asked_for_one_at_a_time(server: LlmServer, tmp_path: Path) -> None:
+async def test_lines_are_asked_for_one_at_a_time(server: CompletionsService, tmp_path: Path) -> None:
     async with working(server, tmp_path) as rewriter:
         for number in range(20):
             rewriter.reword(f"a/{number}", 0, f"Line number {number} tells you about our warm enamel mugs.")
@@ -185,7 +190,7 @@ def test_a_reading_says_the_version_of_this_turn_and_fills_in_its_variables() ->
     ],
 )  # fmt: skip
 async def test_a_doubtful_answer_leaves_the_line_as_it_was_written(
-    server: LlmServer, tmp_path: Path, line: str, answer: str, reason: str
+    server: CompletionsService, tmp_path: Path, line: str, answer: str, reason: str
 ) -> None:
     server.answer = lambda _: answer
     async with working(server, tmp_path) as rewriter:
@@ -196,7 +201,9 @@ async def test_a_doubtful_answer_leaves_the_line_as_it_was_written(
     assert reason in logs[0]["reason"]
 
 
-async def test_names_of_products_are_locked_as_they_are_at_that_moment(server: LlmServer, tmp_path: Path) -> None:
+async def test_names_of_products_are_locked_as_they_are_at_that_moment(
+    server: CompletionsService, tmp_path: Path
+) -> None:
     server.answer = lambda line: "A sturdy cup for every morning: warm coffee and a kind glaze."
     async with working(server, tmp_path, locked=["glow glaze"]) as rewriter:
         with structlog.testing.capture_logs() as logs:
@@ -222,7 +229,9 @@ def test_the_line_is_material_for_the_model_and_no_instruction() -> None:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_every_fault_of_the_server_is_one_error_without_key_and_address(server: LlmServer, fault: str) -> None:
+async def test_every_fault_of_the_server_is_one_error_without_key_and_address(
+    server: CompletionsService, fault: str
+) -> None:
     server.fault = fault
     chat = client(server)
     began = asyncio.get_running_loop().time()
@@ -232,11 +241,11 @@ async def test_every_fault_of_the_server_is_one_error_without_key_and_address(se
     assert asyncio.get_running_loop().time() - began < 2
     text = f"{caught.value} {caught.value.__cause__ or ''}"
     assert KEY not in text and "127.0.0.1" not in text and "sk-" not in text
-    assert isinstance(caught.value, RewriteRefused) == (fault in ("forbidden", "redirect"))
+    assert isinstance(caught.value, RewriteRefused) == (fault in ("unauthorized", "redirect"))
 
 
 async def test_the_key_is_sent_to_the_endpoint_and_nowhere_else(
-    server: LlmServer, caplog: pytest.LogCaptureFixture
+    server: CompletionsService, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.fault = "redirect"
     chat = client(server)
@@ -247,7 +256,9 @@ async def test_the_key_is_sent_to_the_endpoint_and_nowhere_else(
     assert KEY not in caplog.text and KEY not in repr(RewriteSpec(url=server.url, model="m", key=KEY))
 
 
-async def test_an_endpoint_that_is_away_is_left_alone_and_found_again(server: LlmServer, tmp_path: Path) -> None:
+async def test_an_endpoint_that_is_away_is_left_alone_and_found_again(
+    server: CompletionsService, tmp_path: Path
+) -> None:
     server.fault, server.answer = "error", lambda line: AGAIN
     async with working(server, tmp_path) as rewriter:
         with structlog.testing.capture_logs() as logs:
@@ -262,8 +273,8 @@ async def test_an_endpoint_that_is_away_is_left_alone_and_found_again(server: Ll
     assert [one["event"] for one in logs] == ["rewrite.failed", "rewrite.recovered"]
 
 
-async def test_nothing_waits_for_an_endpoint_that_stalls(server: LlmServer, tmp_path: Path) -> None:
-    server.fault = "stalls"
+async def test_nothing_waits_for_an_endpoint_that_stalls(server: CompletionsService, tmp_path: Path) -> None:
+    server.fault = "stalls before"
     async with working(server, tmp_path) as rewriter:
         began = asyncio.get_running_loop().time()
         for number in range(200):
@@ -276,7 +287,9 @@ async def test_nothing_waits_for_an_endpoint_that_stalls(server: LlmServer, tmp_
 
 
 @pytest.mark.parametrize("bound", [{"requests": 3}, {"tokens": 300}])
-async def test_a_day_has_so_many_requests_and_tokens(server: LlmServer, tmp_path: Path, bound: dict[str, int]) -> None:
+async def test_a_day_has_so_many_requests_and_tokens(
+    server: CompletionsService, tmp_path: Path, bound: dict[str, int]
+) -> None:
     async with working(server, tmp_path, **bound) as rewriter:
         with structlog.testing.capture_logs() as logs:
             for number in range(20):
@@ -287,7 +300,7 @@ async def test_a_day_has_so_many_requests_and_tokens(server: LlmServer, tmp_path
     assert [one["event"] for one in logs].count("rewrite.spent") == 1
 
 
-async def test_a_director_that_dies_often_spends_no_more(server: LlmServer, tmp_path: Path) -> None:
+async def test_a_director_that_dies_often_spends_no_more(server: CompletionsService, tmp_path: Path) -> None:
     for number in range(4):
         async with working(server, tmp_path, requests=3) as rewriter:
             rewriter.reword(f"a/{number}", 0, MUG)

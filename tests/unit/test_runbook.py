@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -11,6 +12,7 @@ NAME = re.compile(r"[a-z]+(?:_[a-z]+)*\.[a-z_]+")
 LOUD = ("warning", "error", "exception")
 
 
+@cache
 def loud() -> set[str]:
     """Events of calls like log.warning("noun.verb") and note("error", "noun.verb")."""
     names: set[str] = set()

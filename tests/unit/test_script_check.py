@@ -162,6 +162,8 @@ def test_ten_thousand_lines_are_checked_at_once(tmp_path: Path) -> None:
         checked = check(path)
         took_s.append(time.process_time() - began_s)
         assert checked.good and sum(1 for _ in checked.script.lines() if checked.script) == LINES  # type: ignore[union-attr]
+        if took_s[-1] < CHECKED_MAX_S:
+            break  # the others were for a machine that was busy
     assert min(took_s) < CHECKED_MAX_S
 
 

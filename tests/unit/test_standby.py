@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from broadcaster.children import Plan
+from broadcaster.children import plan as plan_of
+from broadcaster.config import parse
 from broadcaster.standby import AGAIN_S, SETTLED_S, Standby
+from pipeline.lifeline import Lifeline
 
 WAITS = (sys.executable, "-c", "import sys; sys.stdin.buffer.read()")
 ENDS = (sys.executable, "-c", "raise SystemExit(3)")
@@ -95,3 +100,28 @@ def test_a_program_that_cannot_be_run_is_tried_again_a_minute_later(standby: Sta
     assert standby.pid is None
     standby.keep(plan(), SETTLED_S, 100.0 + AGAIN_S)
     assert standby.pid is not None
+
+
+@pytest.mark.parametrize(("more", "modules"), [({}, []), ({"guard": {}}, ["broadcaster.guard.guard"])])
+def test_a_director_that_follows_in_a_guarded_room_does_not_read_the_guards_patterns_only_then(
+    more: dict[str, dict[str, str]], modules: list[str]
+) -> None:
+    director = next(
+        one for one in plan_of(parse({"room": "shop", **more}, "shop.yaml"), Path("/run/shop")) if one.standby
+    )
+    assert director.kind == "director"
+    assert director.command_of_standby == [*director.command, "standby", *modules]
+
+
+def test_a_standby_reads_the_modules_that_it_is_told() -> None:
+    line, theirs = Lifeline.pair()
+    command = [sys.executable, "-m", "broadcaster.child", "pusher", "main", "standby", "no_such_module", "this"]
+    with theirs, subprocess.Popen(command, stdin=theirs.fileno(), stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout and b"The Zen of Python" in process.stdout.readline(), (
+                "and one that is missing ends nothing"
+            )
+            assert process.poll() is None
+        finally:
+            line.close()
+            process.kill()

@@ -144,12 +144,14 @@ async def whole(voices: Chain, text: str) -> tuple[Piece, str]:
         return joined(pieces), pieces[0].provider
 
 
+#: faults that bare samples, which have no head, could hide where a file does not
+BARE = ("noise", "half", "wrong rate", "garbage", "html", "json", "stalls", "closes early")
 KNOWN = [f"Number {word} of our mugs is made by hand, and it keeps your tea warm." for word in ("one", "two", "six")]
 
 
 @pytest.mark.parametrize(
     ("fault", "kind"),
-    [(fault, kind) for fault in FAULTS for kind in ("wav", "pcm") if (fault, kind) != ("wrong format", "pcm")],
+    [*((fault, "wav") for fault in FAULTS), *((fault, "pcm") for fault in BARE)],
 )
 async def test_whatever_the_server_does_the_next_voice_says_the_sentence_whole(
     server: SpeechServer, fault: str, kind: str
