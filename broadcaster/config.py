@@ -43,7 +43,7 @@ from broadcaster.references import resolved
 from broadcaster.section import Section
 from broadcaster.tiers import RANKS_MAX, STEPS_MAX, TierSection, encodable, faults
 from broadcaster.wording import worded
-from pipeline.engine import ENGINES
+from pipeline.engine import ENGINES, MADE_FOR_STEPS, MODELS
 from pipeline.errors import ConfigError
 from pipeline.follower import RANKED
 
@@ -69,6 +69,14 @@ class AvatarSection(Section):
     prompt: str = Field(default="", max_length=2000)
     tiers: tuple[TierSection, ...] | None = None
     rtf_max: float = Field(default=1.0, gt=0, le=1000)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_made_for(cls, given: Any) -> Any:
+        """The steps that an engine was made for, where none are given."""
+        if not isinstance(given, dict) or "steps" in given or given.get("engine") not in MADE_FOR_STEPS:
+            return given
+        return {**given, "steps": MADE_FOR_STEPS[given["engine"]]}
 
     @field_validator("engine")
     @classmethod
@@ -243,7 +251,7 @@ class Config(Section):
         if avatar.weights is None:
             raise ValueError(
                 f"avatar.weights: the engine {weighty!r} needs them: the directory that "
-                f"`broadcaster models pull {weighty}` made, or the file of `broadcaster models convert`"
+                f"`broadcaster models pull {MODELS[weighty]}` made, or the file of `broadcaster models convert`"
             )
         if not avatar.weights.exists():
             raise ValueError(f"avatar.weights: {avatar.weights} is not there")

@@ -56,7 +56,28 @@ FLASHTALK = (
         ("model.safetensors", "pytorch_model.bin"),
     ),
 )
-MODELS: Mapping[str, tuple[Wanted, ...]] = {"flashtalk": FLASHTALK}
+FLASHHEAD = (
+    Wanted(
+        "Soul-AILab/SoulX-FlashHead-1_3B",
+        "",
+        (
+            "Model_Pro/config.json",
+            "Model_Pro/diffusion_pytorch_model.safetensors",
+            "Model_Lite/config.json",
+            "Model_Lite/diffusion_pytorch_model.safetensors",
+            "VAE_Wan/Wan2.1_VAE.pth",
+            "VAE_LTX/config.json",
+            "VAE_LTX/diffusion_pytorch_model.safetensors",
+        ),
+    ),
+    Wanted(
+        "facebook/wav2vec2-base-960h",
+        "wav2vec2-base-960h",
+        ("config.json", "preprocessor_config.json"),
+        ("model.safetensors", "pytorch_model.bin"),
+    ),
+)
+MODELS: Mapping[str, tuple[Wanted, ...]] = {"flashtalk": FLASHTALK, "flashhead": FLASHHEAD}
 
 
 def pull(model: str, to: Path, told: Told) -> Path:

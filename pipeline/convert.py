@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from pipeline.errors import ConfigError
+from pipeline.headdir import is_headdir
 from pipeline.modeldir import CONFIG_KEY, FINGERPRINT_KEY, LIVE, SCHEMA, SCHEMA_KEY, SOURCES_KEY, ModelDir, fused_name
 from pipeline.weightfiles import LENGTH_BYTES, sha256
 from pipeline.weights import load_network
@@ -32,6 +33,8 @@ Progress = Callable[[str, int, int], None]
 
 def convert(directory: Path, out: Path, progress: Progress | None = None) -> Path:
     """Write the file, by rename: nobody sees half of one. ConfigError: the directory is not whole, or the disk full."""
+    if is_headdir(directory):
+        raise ConfigError(f"{directory}: FlashHead is used as it is released; there is nothing to convert")
     source = ModelDir(directory)
     if out.suffix != ".safetensors":
         raise ConfigError(f"{out}: the name of a run-time file ends with .safetensors")

@@ -26,9 +26,23 @@ ENGINES: Mapping[str, str] = {
     "portrait": "pipeline.engines.portrait.engine:PortraitEngine",
     "pattern": "pipeline.engines.pattern:PatternEngine",
     "flashtalk": "pipeline.engines.flashtalk.engine:FlashTalkEngine",
+    "flashhead-pro": "pipeline.engines.flashhead.engine:ProEngine",
+    "flashhead-lite": "pipeline.engines.flashhead.engine:LiteEngine",
+    "flashhead-pretrained": "pipeline.engines.flashhead.engine:PretrainedEngine",
 }
 
-EXTRAS: Mapping[str, str] = {"flashtalk": "flashtalk"}
+MODELS: Mapping[str, str] = {
+    "flashtalk": "flashtalk",
+    "flashhead-pro": "flashhead",
+    "flashhead-lite": "flashhead",
+    "flashhead-pretrained": "flashhead",
+}
+"""Engines with weights, and the model that `broadcaster models pull` fetches for them."""
+
+MADE_FOR_STEPS: Mapping[str, int] = {"flashhead-pretrained": 20}
+"""Engines that were made for another number of passes over a chunk than the others' 4."""
+
+EXTRAS: Mapping[str, str] = dict.fromkeys(MODELS, "flashtalk")
 """Engines that need more than the plain installation, and the extra that brings it."""
 
 

@@ -9,20 +9,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
+from pipeline.headdir import TRANSFORMERS
 from pipeline.modeldir import fused_name
 from pipeline.models.clip import PREFIX, VIT_H_14, PictureConfig
+from pipeline.models.flashhead import FLASHHEAD_LITE, FLASHHEAD_PRO, checkpoint_name
 from pipeline.models.flashtalk import FLASHTALK_14B, FlashTalkConfig
+from pipeline.models.ltx_vae import LTX_VAE, LtxVaeConfig
 from pipeline.models.umt5 import UMT5_XXL, TextConfig
 from pipeline.models.wan_vae import WAN_VAE, WanVaeConfig
 from pipeline.weightfiles import Shape
-from pipeline.weights import made, read_manifest
+from pipeline.weights import head_config, made, read_manifest
 
 #: network → the manifest of its release, its configuration's reader, the released configuration
 RELEASED: Mapping[str, tuple[str, Callable[[Mapping[str, Any]], object], object]] = {
     "dit": ("flashtalk_dit_14b", FlashTalkConfig.from_json, FLASHTALK_14B),
+    "pro": ("flashhead_dit_pro", partial(head_config, "pro"), FLASHHEAD_PRO),
+    "lite": ("flashhead_dit_lite", partial(head_config, "lite"), FLASHHEAD_LITE),
     "vae": ("wan21_vae", WanVaeConfig.from_json, WAN_VAE),
+    "ltx": ("ltx_vae_0_9", LtxVaeConfig.from_json, LTX_VAE),
     "umt5": ("umt5_xxl_encoder", TextConfig.from_json, UMT5_XXL),
     "clip": ("clip_visual_used", PictureConfig.from_json, VIT_H_14),
 }
@@ -40,7 +47,9 @@ def is_released(network: str, config: Mapping[str, Any]) -> bool:
 def expected(network: str, config: Mapping[str, Any]) -> dict[str, Shape]:
     """By name in the file; of the audio encoder, whose files differ in names, by our own. ConfigError: it cannot be."""
     if is_released(network, config):
-        return {name: tuple(shape) for name, shape in read_manifest(RELEASED[network][0])["tensors"].items()}
+        listed = read_manifest(RELEASED[network][0])["tensors"]
+        drops = network in TRANSFORMERS  # the other manifests list what is used alone
+        return {name: tuple(shape) for name, shape in listed.items() if not (drops and is_idle(network, name))}
     return derived(network, config)
 
 
@@ -64,6 +73,8 @@ def fused(shapes: Mapping[str, Shape]) -> dict[str, Shape]:
 
 def is_idle(network: str, name: str) -> bool:
     """Whether the released file holds such a tensor although nothing here computes with it."""
+    if network in TRANSFORMERS:
+        return checkpoint_name(name) is None
     if network != "clip":
         return False
     return not name.startswith(PREFIX) or _UNUSED_PICTURE.fullmatch(name) is not None

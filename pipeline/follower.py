@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.engine import AvatarEngine, load_engine
+from pipeline.engine import MODELS, AvatarEngine, load_engine
 from pipeline.errors import BroadcasterError, CardLost
 from pipeline.mishap import meaning
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pipeline.parallel.gang import Gang
     from pipeline.worker import WorkerSpec
 
-RANKED: Mapping[str, str] = {"flashtalk": "pipeline.engines.flashtalk.follower:follow"}
+RANKED: Mapping[str, str] = dict.fromkeys(MODELS, "pipeline.engines.diffusion.follower:follow")
 """Engines with weights that can work on several ranks, and the loop of all ranks but the first.
 
 It is `follow(engine, gang, beat)`. Their constructors take the options of their section, and `cache`, `beat`, `gang`.

@@ -37,6 +37,9 @@ BAKING = ("umt5", "clip")  #: what only a new avatar needs
 NETWORKS = (*LIVE, *BAKING)
 _NESTED = {"vae": "vae", "umt5": "text_encoder", "clip": "picture_encoder"}
 
+REPOSITORY = "Soul-AILab/SoulX-FlashTalk-14B"
+AUDIO_REPOSITORY = "TencentGameMate/chinese-wav2vec2-base"
+
 _THREE = re.compile(r"(.*\.self_attn\.)[qkv](\.(?:weight|bias))")
 
 SCHEMA = "1"  #: of the run-time file
@@ -52,6 +55,9 @@ class ModelDir:
 
     path: Path
 
+    model = "flashtalk"
+    networks = NETWORKS
+
     @property
     def audio_dir(self) -> Path:
         inside, beside = self.path / AUDIO_DIR, self.path.parent / AUDIO_DIR
@@ -60,6 +66,13 @@ class ModelDir:
     @property
     def tokenizer_dir(self) -> Path:
         return self.path / TOKENIZER_DIR
+
+    def repository(self, network: str) -> tuple[str, Path]:
+        """Where a network is released, and the folder that the release fills."""
+        return (AUDIO_REPOSITORY, self.audio_dir) if network == "wav2vec2" else (REPOSITORY, self.path)
+
+    def config_file(self, network: str) -> Path:
+        return (self.audio_dir if network == "wav2vec2" else self.path) / CONFIG
 
     def config(self, network: str) -> Mapping[str, Any]:
         """Of one of NETWORKS, for its `from_json`; empty where the released sizes hold."""
@@ -117,6 +130,9 @@ class RuntimeFile:
 
     header: Header
 
+    model = "flashtalk"
+    networks = LIVE
+
     @classmethod
     def at(cls, path: Path) -> RuntimeFile:
         header = read_header(path)
@@ -141,6 +157,9 @@ class RuntimeFile:
     @property
     def tokenizer_dir(self) -> Path:
         return self._beside.tokenizer_dir
+
+    def config_file(self, _network: str) -> Path:
+        return self.path
 
     def config(self, network: str) -> Mapping[str, Any]:
         if network not in LIVE:

@@ -13,20 +13,24 @@ from typing import Any
 
 from pipeline.errors import ConfigError
 from pipeline.expected import expected, fused, is_idle, is_released
-from pipeline.modeldir import CONFIG, DIT_INDEX, LIVE, NETWORKS, ModelDir, RuntimeFile, Source, read_json
+from pipeline.headdir import TRANSFORMERS, HeadDir, is_headdir
+from pipeline.modeldir import CONFIG, DIT_INDEX, ModelDir, RuntimeFile, read_json
 from pipeline.models import wav2vec2
 from pipeline.weightfiles import Shape, Stored, UnreadableWeights, read_header
 
-DIT_REPOSITORY = "Soul-AILab/SoulX-FlashTalk-14B"
-AUDIO_REPOSITORY = "TencentGameMate/chinese-wav2vec2-base"
 TITLES = {
     "dit": "FlashTalk transformer",
+    "pro": "FlashHead transformer, pro",
+    "lite": "FlashHead transformer, lite",
+    "teacher": "FlashHead transformer, teacher",
     "vae": "Wan 2.1 VAE",
+    "ltx": "LTX VAE",
     "wav2vec2": "audio encoder",
     "umt5": "text encoder",
     "clip": "picture encoder",
 }
 TYPES = ("BF16", "F16", "F32")
+TITLE = max(map(len, TITLES.values()))
 LISTED = 20  #: faults of one kind and network that are printed for a person
 
 
@@ -80,7 +84,7 @@ class Report:
         for part in self.parts:
             size = "released size" if part.released else "size of its config.json"
             yield (
-                f"ok    {TITLES[part.network]:<22} {part.tensors:,} tensors, {part.parameters:,} parameters, "
+                f"ok    {TITLES[part.network]:<{TITLE}} {part.tensors:,} tensors, {part.parameters:,} parameters, "
                 f"{part.gigabytes:.2f} GB, {' '.join(part.types)}; {size}"
             )
         shown: dict[tuple[str, str], int] = {}
@@ -88,10 +92,11 @@ class Report:
             key = (fault.network, fault.kind)
             shown[key] = shown.get(key, 0) + 1
             if shown[key] <= LISTED:
-                yield f"bad   {TITLES.get(fault.network, fault.network):<22} {fault.text}"
+                yield f"bad   {TITLES.get(fault.network, fault.network):<{TITLE}} {fault.text}"
         for (network, kind), count in shown.items():
             if count > LISTED:
-                yield f"bad   {TITLES.get(network, network):<22} {kind}: and {count - LISTED} more; --json lists all"
+                title = TITLES.get(network, network)
+                yield f"bad   {title:<{TITLE}} {kind}: and {count - LISTED} more; --json lists all"
         for mend in dict.fromkeys(fault.mend for fault in self.faults if fault.mend):
             yield f"      -> {mend}"
 
@@ -99,9 +104,11 @@ class Report:
 def check(path: Path) -> Report:
     """Of a model directory or run-time file. ConfigError only when there is neither."""
     if path.is_dir():
-        return _Check(ModelDir(path)).report()
+        return _Check(HeadDir(path) if is_headdir(path) else ModelDir(path)).report()
     if not path.exists():
-        raise ConfigError(f"{path}: no such directory or file; `broadcaster models pull flashtalk` fetches the weights")
+        raise ConfigError(
+            f"{path}: no such directory or file; `broadcaster models pull flashtalk` (or flashhead) fetches the weights"
+        )
     try:
         return _Check(RuntimeFile.at(path)).report()
     except UnreadableWeights as error:
@@ -109,14 +116,13 @@ def check(path: Path) -> Report:
 
 
 class _Check:
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: ModelDir | HeadDir | RuntimeFile) -> None:
         self._source = source
         self._faults: list[Fault] = []
         self._parts: list[Part] = []
 
     def report(self) -> Report:
-        networks = LIVE if isinstance(self._source, RuntimeFile) else NETWORKS
-        for network in networks:
+        for network in self._networks():
             before = len(self._faults)
             part = self._network(network)
             if part is not None and len(self._faults) == before:
@@ -126,6 +132,13 @@ class _Check:
             if not tokenizer.is_file():
                 self._say("umt5", "file", tokenizer, "", f"{tokenizer}: no such file")
         return Report(str(self._source.path), tuple(self._parts), tuple(self._faults))
+
+    def _networks(self) -> list[str]:
+        """Of the release; a teacher is looked at where there is one."""
+        found = list(self._source.networks)
+        if isinstance(self._source, HeadDir) and self._source.home("teacher").is_dir():
+            found.append("teacher")
+        return found
 
     def _network(self, network: str) -> Part | None:
         found: dict[str, tuple[Path, Stored]] = {}
@@ -137,7 +150,7 @@ class _Check:
             released = is_released(network, config)
             files = self._source.files(network)
         except ConfigError as error:
-            file = error.path if isinstance(error, UnreadableWeights) else self._config_file(network)
+            file = error.path if isinstance(error, UnreadableWeights) else self._source.config_file(network)
             self._say(network, "config", file, "", str(error))
             return None
         broken = False
@@ -208,7 +221,7 @@ class _Check:
         text = f"{names}: not the {TITLES[network]}: {have} of its {len(right):,} tensors are there"
         if _looks_like(network, found):
             text += f"; it looks like one of another size than {CONFIG} says"
-        elif other := next((TITLES[other] for other in NETWORKS if _looks_like(other, found)), ""):
+        elif other := next((TITLES[other] for other in self._source.networks if _looks_like(other, found)), ""):
             text += f"; it looks like the {other}"
         elif found:
             text += f"; it holds {next(iter(found))}"
@@ -225,22 +238,18 @@ class _Check:
     def _is_unreadable(self, path: Path) -> bool:
         return any(fault.file == str(path) for fault in self._faults if fault.kind == "unreadable")
 
-    def _config_file(self, network: str) -> Path:
-        if isinstance(self._source, ModelDir) and network == "wav2vec2":
-            return self._source.audio_dir / CONFIG
-        return self._source.path / CONFIG if isinstance(self._source, ModelDir) else self._source.path
-
     def _say(self, network: str, kind: str, file: Path, tensor: str, text: str, right: str = "") -> None:
         self._faults.append(Fault(network, kind, str(file), tensor, text, self._mend(network, file), right))
 
     def _mend(self, network: str, file: Path) -> str:
         if isinstance(self._source, RuntimeFile):
             return _convert(self._source.path)
-        home = self._source.audio_dir if network == "wav2vec2" else self._source.path
-        repository = AUDIO_REPOSITORY if network == "wav2vec2" else DIT_REPOSITORY
+        if network == "teacher":
+            return "no pull fetches a teacher: mend it by hand, or remove its folder"
+        repository, home = self._source.repository(network)
         name = file.relative_to(home) if file.is_relative_to(home) else file
         first = f"remove {file}, then " if file.exists() else ""
-        where = f"`broadcaster models pull flashtalk --to {self._source.path}`"
+        where = f"`broadcaster models pull {self._source.model} --to {self._source.path}`"
         return f"{first}{where} fetches {name} from {repository}"
 
 
@@ -265,6 +274,8 @@ _MARKS: Mapping[str, Callable[[str], bool]] = {
     "wav2vec2": lambda name: "feature_extractor.conv_layers." in name,
     "umt5": lambda name: name.startswith("blocks.0.pos_embedding."),
     "clip": lambda name: name.startswith("visual.transformer."),
+    "ltx": lambda name: name.startswith("decoder.up_blocks."),
+    **dict.fromkeys(TRANSFORMERS, lambda name: name.startswith("blocks.0.self_attn.")),
 }
 
 

@@ -18,10 +18,13 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.errors import ConfigError
+from pipeline.headdir import TRANSFORMERS, HeadDir
 from pipeline.modeldir import ModelDir, RuntimeFile, Source, opened
-from pipeline.models import clip, umt5, wav2vec2
+from pipeline.models import clip, flashhead, umt5, wav2vec2
 from pipeline.models.clip import PictureConfig, PictureEncoder
+from pipeline.models.flashhead import FLASHHEAD_LITE, FLASHHEAD_PRO, FlashHead, FlashHeadConfig
 from pipeline.models.flashtalk import FlashTalk, FlashTalkConfig
+from pipeline.models.ltx_vae import LtxVae, LtxVaeConfig
 from pipeline.models.umt5 import TextConfig, TextEncoder
 from pipeline.models.wan_vae import WanVae, WanVaeConfig
 from pipeline.models.wav2vec2 import Wav2Vec2, Wav2Vec2Config
@@ -49,10 +52,17 @@ def read_manifest(name: str) -> Mapping[str, Any]:
 
 
 def made(network: str, config: Mapping[str, Any], **options: Any) -> nn.Module:
-    """A network of pipeline.modeldir.NETWORKS without weights, on the meta device. options: of its constructor."""
+    """A network of pipeline.modeldir.NETWORKS or pipeline.headdir.FOLDERS without weights, on the meta device.
+
+    options: of its constructor.
+    """
     with torch.device("meta"):
         if network == "dit":
             return FlashTalk(FlashTalkConfig.from_json(config), **options)
+        if network in TRANSFORMERS:
+            return FlashHead(head_config(network, config), **options)
+        if network == "ltx":
+            return LtxVae(LtxVaeConfig.from_json(config))
         if network == "vae":
             return WanVae(WanVaeConfig.from_json(config), **options)
         if network == "wav2vec2":
@@ -62,8 +72,13 @@ def made(network: str, config: Mapping[str, Any], **options: Any) -> nn.Module:
         return PictureEncoder(PictureConfig.from_json(config))
 
 
+def head_config(network: str, config: Mapping[str, Any]) -> FlashHeadConfig:
+    """Of one of FlashHead's transformers; what a config.json leaves out is as in the released one."""
+    return FlashHeadConfig.from_json(config, FLASHHEAD_LITE if network == "lite" else FLASHHEAD_PRO)
+
+
 def load_network(
-    source: Source,
+    source: Source | HeadDir,
     network: str,
     dtype: torch.dtype | None = None,
     device: torch.device | str = "cpu",
@@ -81,6 +96,8 @@ def adapter(network: str, config: Mapping[str, Any]) -> Adapt:
     """How tensors of a released file become parameters of our network."""
     if network == "clip":
         return partial(_of_picture, PictureConfig.from_json(config).num_layers)
+    if network in TRANSFORMERS:
+        return renamed(flashhead.checkpoint_name)
     if network in ("umt5", "wav2vec2"):
         return renamed({"umt5": umt5.checkpoint_name, "wav2vec2": wav2vec2.checkpoint_name}[network])
     return renamed(str)

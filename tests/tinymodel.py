@@ -1,4 +1,4 @@
-"""A model directory with true file and tensor names, but small and random: what loads it loads the released one.
+"""Model directories with true file and tensor names, but small and random: what loads them loads the released ones.
 
 In: a place, a seed, sizes to change. Out: the directory, 6 MB, in a tenth of a second. Names and axes are those of
 pipeline/manifests, which list the released files, so nothing here depends on the networks that are to read it. The
@@ -66,6 +66,34 @@ AUDIO_SIZES = {
     "num_conv_pos_embedding_groups": 4,
     "layer_norm_eps": 1e-05,
 }
+HEAD_AUDIO_DIR = "wav2vec2-base-960h"
+HEAD_SIZES: dict[str, Any] = {
+    "dim": 48,
+    "ffn_dim": 80,
+    "text_dim": 16,
+    "freq_dim": 256,
+    "eps": 1e-06,
+    "num_heads": 4,
+    "num_layers": 2,
+    "has_image_input": False,
+    "audio_intermediate_dim": 3,
+    "audio_output_dim": 48,
+    "audio_context_tokens": 32,
+    "audio_blocks": 12,
+    "audio_channels": 48,
+}
+HEAD_OWN: dict[str, dict[str, Any]] = {
+    "pro": {"in_dim": 32, "out_dim": 16, "vae_stride": [4, 8, 8], "patch_size": [1, 2, 2]},
+    "lite": {"in_dim": 256, "out_dim": 128, "vae_stride": [8, 32, 32], "patch_size": [1, 1, 1]},
+}
+LTX_SIZES = {
+    "_class_name": "AutoencoderKLLTXVideo",
+    "block_out_channels": [4, 8, 16, 16],
+    "layers_per_block": [1, 1, 1, 1, 1],
+    "latent_channels": 128,
+    "patch_size": 4,
+    "spatio_temporal_scaling": [True, True, True, False],
+}
 TEXT = (
     "A person is talking. Only the foreground characters are moving, the background remains static. "
     "a woman man sits stands in front of window studio smiles"
@@ -88,6 +116,47 @@ def write_model_dir(path: Path, seed: int = 0, **reduced: Any) -> Path:
     _write_tokenizer(path / "google" / "umt5-xxl")
     _write_audio(path / AUDIO_DIR, {"hidden_size": config["audio_dim"]}, made)
     return path
+
+
+def write_head_dir(path: Path, seed: int = 0) -> Path:
+    """FlashHead's: pro, lite and a teacher, both VAEs, the audio encoder."""
+    made = torch.Generator().manual_seed(seed)
+    for folder, which in (("Model_Pro", "pro"), ("Model_Lite", "lite"), ("teacher", "pro")):
+        _write_folder(path / folder, HEAD_SIZES | HEAD_OWN[which], _filled(head_shapes(which), made, torch.float32))
+    latents = _filled(ltx_shapes(), made, torch.float32)
+    latents["latents_std"] = latents["latents_std"].abs() + 0.5
+    _write_folder(path / "VAE_LTX", LTX_SIZES, latents)
+    (path / "VAE_Wan").mkdir()
+    (path / "VAE_Wan" / "config.json").write_text(json.dumps(VAE_SIZES))
+    torch.save(_filled(vae_shapes(), made, torch.float32), path / "VAE_Wan" / VAE)
+    _write_audio(path / HEAD_AUDIO_DIR, {"hidden_size": HEAD_SIZES["audio_channels"]}, made)
+    return path
+
+
+def head_shapes(which: str) -> dict[str, list[int]]:
+    """With the tensors that the released files hold and nothing computes with."""
+    dim, row = HEAD_SIZES["dim"], HEAD_SIZES["audio_blocks"] * HEAD_SIZES["audio_channels"]
+    sizes = {
+        1536: dim,
+        9216: 6 * dim,
+        8960: HEAD_SIZES["ffn_dim"],
+        4096: HEAD_SIZES["text_dim"],
+        46080: 5 * row,
+        73728: 8 * row,
+        110592: 12 * row,
+        512: HEAD_SIZES["audio_intermediate_dim"],
+        49152: 32 * dim,
+    }
+    layers = HEAD_SIZES["num_layers"]
+    return _scaled(f"flashhead_dit_{which}", r"blocks\.(\d+)\.", layers, lambda size: sizes.get(size, size))
+
+
+def ltx_shapes() -> dict[str, list[int]]:
+    """A 32nd of the channels; latents and colours keep their number."""
+    shapes = _scaled("ltx_vae_0_9", r".*resnets\.(\d+)\.", 1, lambda size: size // 32 if size % 128 == 0 else size)
+    shapes |= {"latents_mean": [128], "latents_std": [128]}
+    shapes["decoder.conv_in.conv.weight"][1] = 128
+    return shapes
 
 
 def dit_shapes(config: Mapping[str, Any]) -> dict[str, list[int]]:
@@ -199,6 +268,13 @@ def _random(name: str, shape: list[int], made: torch.Generator) -> Tensor:
     else:
         scaled = noise * torch.Size(shape[1:]).numel() ** -0.5  # of what a row takes in
     return scaled
+
+
+def _write_folder(path: Path, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+    """As diffusers does it, in one file."""
+    path.mkdir(parents=True)
+    (path / "config.json").write_text(json.dumps(config, indent=2))
+    save_file(dict(tensors), path / "diffusion_pytorch_model.safetensors", metadata={"format": "pt"})
 
 
 def _write_sharded(path: Path, tensors: Mapping[str, Tensor]) -> None:

@@ -16,29 +16,31 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Fetch and examine the weights of neural engines.", no_args_is_help=True)
 
-DEFAULT_DIR = Path("models/flashtalk")
+MODELS_DIR = Path("models")  #: where a model is put and looked for, under its own name
 NEEDS = "pip install 'broadcaster[flashtalk]'"
 
 
 @app.command()
 def pull(
-    model: Annotated[str, typer.Argument(help="flashtalk")],
-    to: Annotated[Path, typer.Option("--to", help="The model directory to fill.")] = DEFAULT_DIR,
+    model: Annotated[str, typer.Argument(help="flashtalk | flashhead")],
+    to: Annotated[Path | None, typer.Option("--to", help="The model directory to fill; else models/MODEL.")] = None,
 ) -> None:
-    """Fetch the released weights, 55 GB; the same command goes on where it was interrupted. HF_ENDPOINT: a mirror."""
+    """Fetch the released weights, 55 or 15 GB; the same command goes on where it broke off. HF_ENDPOINT: a mirror."""
     from broadcaster import download
 
-    download.pull(model, to, lambda line: typer.echo(line, err=True))
-    _report(to, as_json=False)
+    place = MODELS_DIR / model if to is None else to
+    download.pull(model, place, lambda line: typer.echo(line, err=True))
+    _report(place, as_json=False)
 
 
 @app.command()
 def check(
-    path: Annotated[Path, typer.Argument(help="A model directory, or a run-time file.")],
+    path: Annotated[Path, typer.Argument(help="A model directory, a run-time file, or a model's name: models/NAME.")],
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Say what is missing, too much, misshapen or cut short, and what mends it; exit status 1 when something is."""
-    _report(path, as_json)
+    named = MODELS_DIR / path
+    _report(named if not path.exists() and len(path.parts) == 1 and named.exists() else path, as_json)
 
 
 @app.command()

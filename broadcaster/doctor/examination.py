@@ -126,20 +126,23 @@ def examined(name: str, part: str, config: Path | None) -> Finding:
 def _parts(config: Path | None) -> dict[str, Sequence[str]]:
     """Examinations that are made once for each voice and each output, and those that only some engines need."""
     room = _room(config)
-    neural, drawn = [""], [""]
-    if room is None or room.avatar.engine != "flashtalk":
-        neural = []
-    else:
-        drawn = []  # what is measured there is how fast a processor draws
+    engine = "" if room is None else room.avatar.engine
+    weighty = [""] * (room is not None and _has_weights(engine))
     parts: dict[str, Sequence[str]] = {
         "configuration": [str(config)] * bool(config),
-        "flashtalk": neural,
-        "weights": neural,
-        "cpu": drawn,
+        "flashtalk": [""] * (engine == "flashtalk"),
+        "weights": weighty,
+        "cpu": [] if weighty else [""],  # what is measured there is how fast a processor draws
     }
     if room is None:
         return parts | {"voice": ["espeak"], "output": []}
     return parts | {"voice": room.voice.chain, "output": [output.name for output in room.outputs]}
+
+
+def _has_weights(engine: str) -> bool:
+    from pipeline.engine import MODELS
+
+    return engine in MODELS
 
 
 def _examine(name: str, part: str, config: Path | None) -> dict[str, str]:

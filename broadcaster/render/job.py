@@ -36,7 +36,7 @@ from broadcaster.script import plain, products
 from broadcaster.script.load import load as load_script
 from pipeline.avatar import Avatar, load_avatar
 from pipeline.clock import RealClock
-from pipeline.engine import AvatarEngine, load_engine
+from pipeline.engine import MODELS, AvatarEngine, load_engine
 from pipeline.errors import BadInput, ConfigError, MessageError
 from pipeline.follower import CACHE, RANKED
 from pipeline.media import AIR_HZ, FPS
@@ -124,7 +124,7 @@ def _options(request: Request, progress: Progress) -> dict[str, Any]:
         return {}
     if section.weights is None:
         raise ConfigError(
-            f"engine {section.engine} needs --weights; `broadcaster models pull {section.engine}` fetches them"
+            f"engine {section.engine} needs --weights; `broadcaster models pull {MODELS[section.engine]}` fetches them"
         )
     beats = itertools.count(1)
     cache = Path(os.environ.get("STATE_DIRECTORY", "var")) / CACHE

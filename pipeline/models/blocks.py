@@ -1,7 +1,8 @@
-"""The blocks of FlashTalk's transformer: this rank's tokens in, the same tokens one layer further on out.
+"""The blocks of the transformers: this rank's tokens in, the same tokens one layer further on out.
 
 A block attends to all tokens of all ranks through its strategy; text, picture and sound come in as keys and values
-that were made before. It keeps nothing between calls and never waits for the device.
+that were made before. It keeps nothing between calls and never waits for the device. `Trunk`, `SelfAttention` and
+`Head` are every model's, the rest is FlashTalk's; what FlashHead has instead is in pipeline.models.flashhead.
 
 B = 1. n: this rank's tokens, padding at the end included. D: width, heads x d. T: latent frames.
 """
@@ -16,8 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.attention import Kernel
+from pipeline.models.dit_config import DitConfig
 from pipeline.models.flashtalk_config import FlashTalkConfig
-from pipeline.models.layers import FeedForward, RmsNorm, gated, linear_float32, modulated
+from pipeline.models.layers import FeedForward, RmsNorm, gated, linear_as, modulated
 from pipeline.models.rotary import rotated
 from pipeline.parallel.layout import Share
 from pipeline.parallel.strategy import Strategy, padded
@@ -147,19 +149,40 @@ def by_frame(kernel: Kernel, q: Tensor, k: Tensor, v: Tensor, mine: Sequence[Run
     return padded(parts[0] if len(parts) == 1 else torch.cat(parts, 1), q.shape[1], 1)
 
 
-class Block(nn.Module):
+class Trunk(nn.Module):
+    """What every block begins and ends with: self-attention and feed-forward, both modulated and under a gate."""
+
+    def __init__(self, config: DitConfig, strategy: Strategy) -> None:
+        super().__init__()
+        self.eps = config.eps
+        self.modulation = nn.Parameter(torch.zeros(1, 6, config.dim))
+        self.self_attn = SelfAttention(config.dim, config.num_heads, config.eps, strategy)
+        self.norm3 = nn.LayerNorm(config.dim, config.eps)
+        self.ffn = FeedForward(config.dim, config.ffn_dim)
+
+    def attended(self, x: Tensor, modulation: Tensor, tokens: Tokens, note: Note) -> Tensor:
+        """x [1, n, D] → same. modulation [6, D]: `modulation` plus the time's, 1 added to the scales."""
+        shift, scale, gate = modulation[:3].unbind()
+        y = self.self_attn(modulated(x, shift, scale, self.eps).to(x.dtype), tokens)
+        note("self_attn", y)
+        return gated(x, y, gate)
+
+    def fed(self, x: Tensor, modulation: Tensor, note: Note) -> Tensor:
+        """As `attended`."""
+        shift, scale, gate = modulation[3:].unbind()
+        y = self.ffn(modulated(x, shift, scale, self.eps).to(x.dtype))
+        note("ffn", y)
+        return gated(x, y, gate)
+
+
+class Block(Trunk):
     """Self-attention, attention to text and picture, attention to sound, feed-forward."""
 
     def __init__(self, config: FlashTalkConfig, strategy: Strategy, kernel: Kernel) -> None:
-        super().__init__()
-        dim, self.eps = config.dim, config.eps
-        self.modulation = nn.Parameter(torch.zeros(1, 6, dim))
-        self.self_attn = SelfAttention(dim, config.num_heads, config.eps, strategy)
-        self.norm3 = nn.LayerNorm(dim, config.eps)
+        super().__init__(config, strategy)
         self.cross_attn = CrossAttention(config, kernel)
-        self.norm_x = nn.LayerNorm(dim, config.eps)
+        self.norm_x = nn.LayerNorm(config.dim, config.eps)
         self.audio_cross_attn = AudioAttention(config, kernel)
-        self.ffn = FeedForward(dim, config.ffn_dim)
 
     def forward(
         self,
@@ -171,29 +194,23 @@ class Block(nn.Module):
         heard: tuple[Tensor, Tensor],
         note: Note,
     ) -> Tensor:
-        """x [1, n, D] → same. modulation: float32 [6, D], `modulation` plus the time's, 1 added to the scales.
+        """x [1, n, D] → same. modulation: float32 [6, D], see `Trunk.attended`.
 
         text, picture: keys and values [1, heads, rows, d]; heard: [T, heads, rows, d].
         """
-        shift1, scale1, gate1, shift2, scale2, gate2 = modulation.unbind()
-        y = self.self_attn(modulated(x, shift1, scale1, self.eps).to(x.dtype), tokens)
-        note("self_attn", y)
-        x = gated(x, y, gate1)
+        x = self.attended(x, modulation, tokens, note)
         y = self.cross_attn(self.norm3(x), text, picture)
         note("cross_attn", y)
         x = x + y
         y = self.audio_cross_attn(self.norm_x(x), heard, tokens)
         note("audio_cross_attn", y)
-        x = x + y
-        y = self.ffn(modulated(x, shift2, scale2, self.eps).to(x.dtype))
-        note("ffn", y)
-        return gated(x, y, gate2)
+        return self.fed(x + y, modulation, note)
 
 
 class Head(nn.Module):
-    """Tokens to the numbers of their patches, in float32 whatever the parameters are in."""
+    """Tokens to the numbers of their patches, in the type that the modulation comes in."""
 
-    def __init__(self, config: FlashTalkConfig) -> None:
+    def __init__(self, config: DitConfig) -> None:
         super().__init__()
         _, height, width = config.patch_size
         self.eps = config.eps
@@ -201,9 +218,9 @@ class Head(nn.Module):
         self.modulation = nn.Parameter(torch.zeros(1, 2, config.dim))
 
     def forward(self, x: Tensor, modulation: Tensor) -> Tensor:
-        """x [1, n, D]; modulation: float32 [2, D], as of a block → float32 [1, n, patch * out_dim]."""
+        """x [1, n, D]; modulation [2, D], as of a block → [1, n, patch * out_dim]."""
         shift, scale = modulation.unbind()
-        return linear_float32(self.head, modulated(x, shift, scale, self.eps))
+        return linear_as(self.head, modulated(x, shift, scale, self.eps))
 
 
 def split(x: Tensor, heads: int) -> Tensor:

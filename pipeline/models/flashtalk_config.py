@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, ClassVar
 
-from pipeline.errors import ConfigError
+from pipeline.models.dit_config import DitConfig, tupled
 
 #: what the published code can be built without, and this network cannot
 BUILT_WITH: dict[str, object] = {
@@ -23,12 +23,13 @@ BUILT_WITH: dict[str, object] = {
 
 
 @dataclass(frozen=True)
-class FlashTalkConfig:
+class FlashTalkConfig(DitConfig):
     """Sizes, named as in the published config.json; the defaults are the released model's.
 
-    intermediate_dim, output_dim, context_tokens: of the audio adapter: its hidden width, and how many tokens of which
-    width a latent frame gets. vae_scale: video frames in a latent frame. picture_*, audio_*: of the encoders' features.
+    picture_dim: of the picture encoder's features.
     """
+
+    MODEL: ClassVar[str] = "flashtalk"
 
     dim: int = 5120
     ffn_dim: int = 13824
@@ -50,51 +51,14 @@ class FlashTalkConfig:
     audio_layers: int = 12
     audio_dim: int = 768
 
-    def __post_init__(self) -> None:
-        if not isinstance(self.patch_size, tuple) or len(self.patch_size) != 3:
-            raise _error(f"patch_size: {self.patch_size!r}; three numbers are needed")
-        for field in fields(self):
-            _check_positive(field.name, getattr(self, field.name))
-        wrong = {
-            f"patch_size: {self.patch_size}; three numbers, the first 1": self.patch_size[0] != 1,
-            f"dim: {self.dim} does not divide by num_heads {self.num_heads}": self.dim % self.num_heads != 0,
-            f"dim / num_heads: {self.head_dim}; it must be even": self.head_dim % 2 != 0,
-            f"freq_dim: {self.freq_dim}; it must be even": self.freq_dim % 2 != 0,
-            f"in_dim: {self.in_dim}; more than out_dim {self.out_dim}": self.in_dim <= self.out_dim,
-            f"audio_window: {self.audio_window}; it must be odd": self.audio_window % 2 == 0,
-            f"vae_scale: {self.vae_scale}; at least 2": self.vae_scale < 2,
-        }
-        for text, is_wrong in wrong.items():
-            if is_wrong:
-                raise _error(text)
-
     @classmethod
     def from_json(cls, mapping: Mapping[str, Any]) -> FlashTalkConfig:
         """From a config.json's content; keys that do not matter are ignored, missing ones are the released model's."""
         for key, value in BUILT_WITH.items():
-            if key in mapping and _tupled(mapping[key]) != value:
-                raise _error(f"{key}: {mapping[key]!r}; this network is the one with {value!r}")
+            if key in mapping and tupled(mapping[key]) != value:
+                raise cls.error(f"{key}: {mapping[key]!r}; this network is the one with {value!r}")
         known = {field.name for field in fields(cls)}
-        return cls(**{key: _tupled(value) for key, value in mapping.items() if key in known})
-
-    @property
-    def head_dim(self) -> int:
-        return self.dim // self.num_heads
-
-
-def _check_positive(name: str, value: object) -> None:
-    kind: type | tuple[type, ...] = (int, float) if name == "eps" else int
-    for number in value if isinstance(value, tuple) else (value,):
-        if isinstance(number, bool) or not isinstance(number, kind) or number <= 0:  # type: ignore[operator]
-            raise _error(f"{name}: {value!r}; a positive {'' if name == 'eps' else 'whole '}number is needed")
-
-
-def _tupled(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _error(text: str) -> ConfigError:
-    return ConfigError(f"flashtalk config: {text}")
+        return cls(**{key: tupled(value) for key, value in mapping.items() if key in known})
 
 
 FLASHTALK_14B = FlashTalkConfig()

@@ -59,6 +59,11 @@ def linear_float32(linear: nn.Linear, x: Tensor, parts: int = 1) -> Tensor:
     return torch.cat(rows, -1)
 
 
+def linear_as(linear: nn.Linear, x: Tensor, parts: int = 1) -> Tensor:
+    """The layer in the type of x: float32, or that of its parameters."""
+    return linear_float32(linear, x, parts) if x.dtype == torch.float32 else cast(Tensor, linear(x))
+
+
 def sinusoid(t: Tensor, width: int) -> Tensor:
     """float64 [1, width] of a time step [1]: cosines first, then sines."""
     half = width // 2

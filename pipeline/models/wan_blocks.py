@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pipeline.models.convolution import convolved
 from pipeline.parallel.halo import Band, with_rows
 
 EPSILON = 1e-12  # of a norm: what stands in for a length of 0
@@ -78,13 +79,7 @@ class CausalConv(nn.Conv3d):
         return out
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.device.type == "cpu" and x.dtype == torch.float32 and torch.backends.mkldnn.is_available():
-            # what conv3d takes with several threads; with one it has a way of its own, on narrow maps 8 times slower
-            out: Tensor = torch.mkldnn_convolution(
-                x, self.weight, self.bias, self._beside, self.stride, self.dilation, self.groups
-            )
-            return out
-        return F.conv3d(x, self.weight, self.bias, padding=self._beside)
+        return convolved(x, self, self._beside)
 
 
 class ChannelNorm(nn.Module):

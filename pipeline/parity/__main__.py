@@ -2,7 +2,7 @@
 
 In: a directory of golden cases, of any sizes. Out: a table (case, tensor, max abs, rel L2, tolerance, verdict), and an
 exit code: 0 when all that was compared agrees, 1 on a miss or a case that could not be run, 2 when nothing was
-compared. Cases of networks that are not built are listed as skipped, with the reason.
+compared. Cases that nothing here knows are listed as skipped.
 """
 
 from __future__ import annotations

@@ -13,22 +13,19 @@ from dataclasses import dataclass, field
 from pipeline.parity.golden import Case
 from pipeline.parity.seat import Driver
 
-LATER = "FlashHead and its VAE are not built yet"
-
 
 @dataclass(frozen=True)
 class Kind:
-    """name: of the published case. has: tensors that no other kind has all of. driver: import string, "" for none.
+    """name: of the published case. has: tensors that no other kind has all of. driver: import string.
 
-    spread: more than one rank can share it. why_not: the reason where there is no driver.
+    spread: more than one rank can share it.
     """
 
     name: str
     has: tuple[str, ...]
-    driver: str = ""
+    driver: str
     spread: bool = False
     tolerances: Mapping[str, float] = field(default_factory=dict)
-    why_not: str = ""
 
     def load(self) -> Driver:
         module, _, name = self.driver.partition(":")
@@ -66,9 +63,9 @@ KINDS = (
     Kind("audio", ("enc.waveform",), "pipeline.parity.senses:audio", False, {"stream.*": 5e-4, "*": 1e-4}),
     Kind("text_encoder", ("ids", "mask", "out"), "pipeline.parity.senses:text", False, {"*": 5e-5}),
     Kind("image_encoder", ("picture", "pixels"), "pipeline.parity.senses:picture", False, {"pixels": 1e-5, "*": 5e-5}),
-    Kind("flashhead_dit", ("x", "y", "t", "t_rounded"), why_not=LATER),
-    Kind("flashhead_pipeline", ("ref_latent", "chunk0.noise0"), why_not=LATER),
-    Kind("ltx_vae", ("dec_in", "dec_out", "enc_in_1f"), why_not=LATER),
+    Kind("flashhead_dit", ("x", "y", "t", "t_rounded"), "pipeline.parity.transformer:speaker", True, {"*": 3e-5}),
+    Kind("flashhead_pipeline", ("ref_latent", "chunk0.noise0"), "pipeline.parity.loop:speaking", True, _LOOP),
+    Kind("ltx_vae", ("dec_in", "dec_out", "enc_in_1f"), "pipeline.parity.vae:ltx", False, {"*": 1e-4}),
 )
 
 

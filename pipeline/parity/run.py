@@ -51,8 +51,6 @@ class Outcome:
 def run(case: Case, kind: Kind, seat: Seat) -> Outcome:
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False  # float32 is to be float32
     ranks = 1 if seat.members is None else seat.members.world
-    if not kind.driver:
-        return Outcome(case.name, ranks, reason=kind.why_not)
     rows: list[Row] = []
     left: set[str] = set()
     reason, failed = "", True

@@ -15,8 +15,8 @@ from PIL import Image
 from pipeline.arrays import Frames, Pcm
 from pipeline.avatar import Avatar, load_avatar
 from pipeline.engine import Job, Made
+from pipeline.engines.diffusion.follower import follow
 from pipeline.engines.flashtalk.engine import FlashTalkEngine
-from pipeline.engines.flashtalk.follower import follow
 from tests.rankrun import Ranks
 from tests.tinymodel import write_model_dir
 

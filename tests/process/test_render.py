@@ -26,7 +26,7 @@ from pipeline.media import AIR_HZ, AIR_SAMPLES, FPS
 from tests.avsync import av_offset_ms
 from tests.station import until
 from tests.terminal import typed
-from tests.tinymodel import write_model_dir
+from tests.tinymodel import write_head_dir, write_model_dir
 
 SMALL = (224, 384)
 PATTERN = AvatarSection(engine="pattern", size=SMALL)
@@ -135,10 +135,25 @@ def test_flashtalk_renders_a_sound_file_and_goes_on_after_a_kill(
     assert content(tmp_path / "resumed.mp4") == content(tmp_path / "whole.mp4")
 
 
+@pytest.mark.parametrize("engine", ["flashhead-lite", pytest.param("flashhead-pro", marks=pytest.mark.long)])
+def test_flashhead_renders_a_sound_file(
+    tiny: AvatarSection, engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
+    assert tiny.image is not None
+    given = {"engine": engine, "weights": write_head_dir(tmp_path / "model"), "device": "cpu"}
+    drawn = AvatarSection.model_validate(given | {"image": tiny.image, "size": (128, 128), "steps": 1})
+    request = Request(tmp_path / "a.mp4", audio=beeps(tmp_path, AIR_HZ), avatar=drawn)
+    assert render(request, Silent()) == Rendered(frames=25, samples=AIR_HZ)
+    assert [path.name.partition("-")[0] for path in (tmp_path / "state" / "cache").iterdir()] == ["flashhead"]
+
+
 def test_an_engine_with_weights_says_that_it_needs_them(tmp_path: Path) -> None:
     request = Request(tmp_path / "a.mp4", audio=beeps(tmp_path, AIR_HZ), avatar=AvatarSection(engine="flashtalk"))
     with pytest.raises(ConfigError, match="--weights; `broadcaster models pull flashtalk`"):
         render(request, Silent())
+    with pytest.raises(ConfigError, match="--weights; `broadcaster models pull flashhead`"):
+        render(replace(request, avatar=AvatarSection(engine="flashhead-lite")), Silent())
     with pytest.raises(ConfigError, match="--weights: engine portrait has none"):
         render(replace(request, avatar=AvatarSection(weights=tmp_path)), Silent())
 

@@ -238,6 +238,9 @@ def test_a_room_without_flashtalk_is_not_asked_about_cards_and_one_with_it_is(mo
     config.write_text(json.dumps({"room": "shop", "avatar": {"engine": "flashtalk", "weights": str(model)}}))
     parts = examination._parts(config)
     assert (parts["flashtalk"], parts["weights"], parts["cpu"]) == ([""], [""], [])
+    config.write_text(json.dumps({"room": "shop", "avatar": {"engine": "flashhead-lite", "weights": str(model)}}))
+    parts = examination._parts(config)
+    assert (parts["flashtalk"], parts["weights"], parts["cpu"]) == ([], [""], [])
 
 
 def test_on_a_processor_the_kernels_are_named_and_a_missing_gpu_is_bad(model: Path) -> None:

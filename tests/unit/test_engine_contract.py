@@ -1,6 +1,6 @@
-"""What every avatar engine must hold to; runs over all of pipeline.engine.ENGINES, flashtalk with a tiny model.
+"""What every avatar engine must hold to; runs over pipeline.engine.ENGINES, those with weights with tiny models.
 
-The tiny model's weights are random, so what it draws is no face: of its motion nothing can be promised but that it is
+The tiny models' weights are random, so what they draw is no face: of its motion nothing can be promised but that it is
 finite, in range and the same again. Tests that judge motion say so in their names, and where they leave it out.
 """
 
@@ -18,16 +18,17 @@ from PIL import Image
 
 from pipeline.arrays import Frames, Pcm, silence
 from pipeline.avatar import Avatar, load_avatar
-from pipeline.engine import ENGINES, AvatarEngine, Job, Made, MotionState, load_engine
+from pipeline.engine import ENGINES, MODELS, AvatarEngine, Job, Made, MotionState, load_engine
 from pipeline.errors import ConfigError, EngineError
 from pipeline.media import AIR_PER_DRIVE, CUE, DRIVE_HZ, PHONEME, WORD, Mark
-from tests.tinymodel import write_model_dir
+from tests.tinymodel import write_head_dir, write_model_dir
 
 SIZE = (224, 384)
-TINY_SIZE = (64, 64)
+TINY_SIZE, OTHER_TINY_SIZE = (64, 64), (64, 96)
 OTHER_SIZE = (256, 384)
-ON_ANY_MACHINE = ("portrait", "pattern", "flashtalk")
-OF_RANDOM_WEIGHTS = ("flashtalk",)
+OF_RANDOM_WEIGHTS = ("flashtalk", "flashhead-pro", "flashhead-lite")
+ON_ANY_MACHINE = ("portrait", "pattern", *OF_RANDOM_WEIGHTS)
+LONG = ("flashhead-pro",)  # its loop is the one that flashtalk is tested with, its model the one of lite
 #: Mean change of luma from frame to frame that is a jump: motion of a face makes 0.5 at most, a counter's bits 9.
 JUMP = {"portrait": 0.8, "pattern": 12.0}
 
@@ -57,20 +58,25 @@ def host() -> Avatar:
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    """A picture without points, and the options of a tiny flashtalk whose avatar is baked once for all tests."""
+    """A picture without points, and what tiny engines share; the avatar is baked once for all tests."""
     folder = tmp_path_factory.mktemp("tiny")
     rows, columns = np.mgrid[0:192, 0:128]
     Image.fromarray(np.stack([rows, columns, 255 - rows], 2).astype(np.uint8)).save(folder / "face.png")
-    write_model_dir(folder / "model")
-    return folder / "face.png", {"weights": folder / "model", "cache": folder / "cache", "device": "cpu"}
+    write_model_dir(folder / "flashtalk")
+    write_head_dir(folder / "flashhead")
+    return folder / "face.png", {"cache": folder / "cache", "device": "cpu"}
 
 
-@pytest.fixture(params=ON_ANY_MACHINE, scope="module")
+@pytest.fixture(
+    params=[pytest.param(name, marks=[pytest.mark.long] if name in LONG else []) for name in ON_ANY_MACHINE],
+    scope="module",
+)
 def stage(request: pytest.FixtureRequest, host: Avatar) -> Iterator[Stage]:
-    if request.param == "flashtalk":
-        picture, options = request.getfixturevalue("tiny")
-        avatar, other = load_avatar(picture, TINY_SIZE), load_avatar(picture, (64, 80))
-        made = Stage(request.param, load_engine("flashtalk", **options), avatar, other, options)
+    if request.param in OF_RANDOM_WEIGHTS:
+        picture, shared = request.getfixturevalue("tiny")
+        options = {"weights": picture.parent / MODELS[request.param], **shared}
+        avatar, other = load_avatar(picture, TINY_SIZE), load_avatar(picture, OTHER_TINY_SIZE)
+        made = Stage(request.param, load_engine(request.param, **options), avatar, other, options)
     else:
         made = Stage(request.param, load_engine(request.param), host, load_avatar(None, OTHER_SIZE))
     yield made

@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from pipeline.attention import Sdpa, choose
 from pipeline.errors import ConfigError
-from pipeline.models import blocks, flashtalk, layers
+from pipeline.models import blocks, dit, layers
 from pipeline.models.blocks import by_frame, runs
 from pipeline.models.flashtalk import FLASHTALK_14B, Context, FlashTalk, FlashTalkConfig, Heard
 from pipeline.models.layers import patch_embedded, patches, unpatched
@@ -238,10 +238,10 @@ def test_mistakes_in_angles_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
         (one, other), (cos, sin) = x.chunk(2, -1), turns[:, :, None]
         return torch.cat([one * cos - other * sin, one * sin + other * cos], -1)
 
-    right = flashtalk.sinusoid
+    right = dit.sinusoid
     for where, name, wrong in (
         (blocks, "rotated", halves),
-        (flashtalk, "sinusoid", lambda t, width: right(t, width).roll(width // 2, 1)),
+        (dit, "sinusoid", lambda t, width: right(t, width).roll(width // 2, 1)),
     ):
         with monkeypatch.context() as patch:
             patch.setattr(where, name, wrong)

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from pipeline.arrays import Frames
-from pipeline.engines.flashtalk import drift, loop
-from pipeline.engines.flashtalk.drift import NO_PULL, Pull, Reference
+from pipeline.engines.diffusion import drift, loop
+from pipeline.engines.diffusion.drift import NO_PULL, Pull, Reference
 
 SEGMENTS = 60
 

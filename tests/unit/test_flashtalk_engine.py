@@ -18,9 +18,9 @@ from pipeline.arrays import Frames, Pcm
 from pipeline.avatar import Avatar, load_avatar
 from pipeline.convert import convert
 from pipeline.engine import Job, Made
-from pipeline.engines.flashtalk import drift
+from pipeline.engines.diffusion import drift
+from pipeline.engines.diffusion.state import MotionState
 from pipeline.engines.flashtalk.engine import FlashTalkEngine
-from pipeline.engines.flashtalk.state import MotionState
 from pipeline.errors import ConfigError, EngineError
 from pipeline.hearing import Ear, features
 from pipeline.media import MediaFormat
@@ -330,7 +330,7 @@ def test_a_damaged_file_is_made_anew(
 
 
 def test_old_files_make_room(model: Path, avatar: Avatar, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.engines.flashtalk.baked.KEPT_FILES", 2)
+    monkeypatch.setattr("pipeline.engines.diffusion.baked.KEPT_FILES", 2)
     paths = [fresh(model, tmp_path, prompt=f"Prompt {index}.").bake(avatar) for index in range(3)]
     assert [path.exists() for path in paths] == [False, True, True]
 
@@ -355,7 +355,7 @@ def test_the_hold_loop_is_kept_with_the_avatar_for_each_seed(
 def test_one_engine_plays_several_avatars_and_forgets_the_one_opened_longest_ago(
     model: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.engines.flashtalk.engine.AVATARS_KEPT", 2)
+    monkeypatch.setattr("pipeline.engines.diffusion.engine.AVATARS_KEPT", 2)
     live = fresh(model, tmp_path / "cache")
     people = [load_avatar(picture(tmp_path / f"{shade}.png", shade), SIZE) for shade in (0, 40, 80)]
     states = [live.open(person, 1) for person in people[:2]]

@@ -17,7 +17,7 @@ from broadcaster.cli import app as cli
 from pipeline.errors import ConfigError
 from pipeline.modeldir import opened
 from tests.hub import Hub, hub
-from tests.tinymodel import AUDIO_DIR, CLIP, INDEX, T5, VAE, write_model_dir
+from tests.tinymodel import AUDIO_DIR, CLIP, HEAD_AUDIO_DIR, INDEX, T5, VAE, write_head_dir, write_model_dir
 
 ROOT = Path(__file__).parents[2]
 DIT, AUDIO = (wanted.repository for wanted in download.FLASHTALK)
@@ -234,3 +234,23 @@ def test_without_torch_the_commands_name_what_to_install(model: Path) -> None:
         )
         assert done.returncode == 2
         assert done.stderr == "error: torch cannot be imported: pip install 'broadcaster[flashtalk]'\n"
+
+
+# ── flashhead ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_flashhead_is_pulled_without_what_is_not_needed_and_checked_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    released = write_head_dir(tmp_path / "released")
+    shutil.move(released / HEAD_AUDIO_DIR, tmp_path / "audio")
+    repository, audio = (wanted.repository for wanted in download.FLASHHEAD)
+    to = tmp_path / "models" / "flashhead"
+    with hub({repository: released, audio: tmp_path / "audio"}) as mirror:
+        monkeypatch.setenv("HF_ENDPOINT", mirror.url)
+        download.pull("flashhead", to, lambda _: None)
+    assert {path.name for path in to.iterdir()} == {"Model_Pro", "Model_Lite", "VAE_Wan", "VAE_LTX", HEAD_AUDIO_DIR}
+    shutil.copy(released / "VAE_Wan" / "config.json", to / "VAE_Wan")  # the sizes of this tiny one
+    monkeypatch.chdir(tmp_path)
+    assert run("check", "flashhead") == 0
+    assert "models/flashhead: whole" in capsys.readouterr().out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import pickle
 import shutil
 import subprocess
@@ -17,13 +18,14 @@ from safetensors.torch import load_file, save_file
 from pipeline import convert as converting
 from pipeline import weights
 from pipeline.errors import ConfigError
-from pipeline.expected import RELEASED, derived, expected
+from pipeline.expected import RELEASED, derived, expected, is_idle
+from pipeline.headdir import TRANSFORMERS, HeadDir
 from pipeline.modeldir import AUDIO_DIR, CONFIG_KEY, LIVE, NETWORKS, PICTURE_FILE, TEXT_FILE, VAE_FILE, ModelDir
 from pipeline.modeldir import opened as opened_at
 from pipeline.models.flashtalk import FlashTalk
 from pipeline.weightcheck import Report, check
 from pipeline.weightfiles import UnreadableWeights, read_header
-from tests.tinymodel import INDEX, write_model_dir
+from tests.tinymodel import HEAD_AUDIO_DIR, INDEX, write_head_dir, write_model_dir
 
 FIRST = "diffusion_pytorch_model-00001-of-00002.safetensors"
 SECOND = "diffusion_pytorch_model-00002-of-00002.safetensors"
@@ -62,12 +64,23 @@ def only(report: Report) -> Any:
 @pytest.mark.parametrize("network", RELEASED)
 def test_our_networks_at_the_released_size_have_every_name_and_shape_of_the_manifest(network: str) -> None:
     listed = weights.read_manifest(RELEASED[network][0])["tensors"]
-    assert derived(network, {}) == {name: tuple(shape) for name, shape in listed.items()}
+    drops = network in TRANSFORMERS
+    used = {name: tuple(shape) for name, shape in listed.items() if not (drops and is_idle(network, name))}
+    assert derived(network, {}) == used
     assert expected(network, {}) == derived(network, {})
 
 
 def test_the_full_transformer_has_the_released_number_of_parameters() -> None:
     assert sum(tensor.numel() for tensor in weights.made("dit", {}).state_dict().values()) == 18_882_046_784
+
+
+@pytest.mark.parametrize(
+    ("network", "elements"), [("pro", 1_507_694_912), ("lite", 1_526_864_256), ("ltx", 419_193_905)]
+)
+def test_a_released_file_of_flashhead_has_so_many_elements(network: str, elements: int) -> None:
+    listed = weights.read_manifest(RELEASED[network][0])["tensors"]
+    idle = sum(math.prod(shape) for name, shape in listed.items() if is_idle(network, name))
+    assert sum(tensor.numel() for tensor in weights.made(network, {}).state_dict().values()) + idle == elements
 
 
 def test_the_audio_encoder_of_base_size_has_as_many_parameters_as_wav2vec2_base() -> None:
@@ -370,3 +383,73 @@ def test_another_seed_or_another_config_is_another_fingerprint(pristine: Path, m
     config = json.loads((model / "config.json").read_text())
     (model / "config.json").write_text(json.dumps(config | {"eps": 1e-5}))
     assert ModelDir(model).fingerprint != mine
+
+
+# ── FlashHead's directory ────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def head_pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_head_dir(tmp_path_factory.mktemp("head") / "model")
+
+
+@pytest.fixture
+def head(head_pristine: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(head_pristine, tmp_path / "model"))
+
+
+def test_a_whole_flashhead_directory_is_good_with_a_teacher_or_without(head: Path) -> None:
+    report = check(head)
+    assert report.good, list(report.lines())
+    assert [part.network for part in report.parts] == [*HeadDir.networks, "teacher"]
+    shutil.rmtree(head / "teacher")
+    assert check(head).good and [part.network for part in check(head).parts] == list(HeadDir.networks)
+
+
+@pytest.mark.parametrize("network", [*HeadDir.networks, "teacher"])
+def test_every_network_of_flashhead_loads_strictly(head_pristine: Path, network: str) -> None:
+    module = weights.load_network(HeadDir(head_pristine), network, torch.float32)
+    assert not any(tensor.is_meta for tensor in module.state_dict().values()) and not module.training
+
+
+def test_what_is_wrong_with_a_flashhead_directory_is_named_with_what_mends_it(head: Path) -> None:
+    file = head / "Model_Lite" / "diffusion_pytorch_model.safetensors"
+    rewrite(file, lambda tensors: tensors.pop("blocks.1.cross_attn.norm_k.weight"))
+    fault = only(check(head))
+    assert (fault.kind, fault.network, fault.right) == ("missing", "lite", "[48]")
+    assert f"models pull flashhead --to {head}" in fault.mend and "SoulX-FlashHead-1_3B" in fault.mend
+    assert "Model_Lite/diffusion_pytorch_model.safetensors" in fault.mend
+    file.write_bytes(file.read_bytes()[:-100])
+    fault = only(check(head))
+    assert fault.kind == "unreadable" and "cut short" in fault.text
+
+
+def test_tensors_of_flashhead_that_nothing_computes_with_may_be_there_or_not(head: Path) -> None:
+    file = head / "Model_Pro" / "diffusion_pytorch_model.safetensors"
+    rewrite(file, lambda tensors: [tensors.pop(name) for name in list(tensors) if name.startswith("audio_emb.")])
+    assert check(head).good
+    rewrite(file, lambda tensors: tensors.update({"text_embeddings.0": torch.zeros(2)}))
+    assert only(check(head)).kind == "extra"
+
+
+def test_a_folder_that_is_missing_and_an_audio_encoder_beside_the_directory(head: Path) -> None:
+    shutil.move(head / HEAD_AUDIO_DIR, head.parent / HEAD_AUDIO_DIR)
+    assert check(head).good
+    shutil.rmtree(head / "VAE_LTX")
+    fault = only(check(head))
+    assert (fault.network, fault.kind) == ("ltx", "config") and "VAE_LTX" in fault.text
+
+
+def test_the_fingerprint_is_that_of_the_networks_that_are_meant(head: Path) -> None:
+    before = HeadDir(head).fingerprint(("pro", "vae")), HeadDir(head).fingerprint(("lite", "ltx"))
+    rewrite(
+        head / "Model_Pro" / "diffusion_pytorch_model.safetensors",
+        lambda tensors: tensors.update({"head.modulation": tensors["head.modulation"] + 1}),
+    )
+    assert HeadDir(head).fingerprint(("pro", "vae")) != before[0]
+    assert HeadDir(head).fingerprint(("lite", "ltx")) == before[1]
+
+
+def test_flashhead_is_not_converted(head_pristine: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="nothing to convert"):
+        converting.convert(head_pristine, tmp_path / "run.safetensors")

@@ -14,11 +14,11 @@ import numpy as np
 
 from pipeline.arrays import Pcm
 from pipeline.engine import Job
-from pipeline.engines.flashtalk.state import MotionState
+from pipeline.engines.diffusion.state import MotionState
 from pipeline.errors import EngineError
 
 if TYPE_CHECKING:
-    from pipeline.engines.flashtalk.engine import FlashTalkEngine
+    from pipeline.engines.diffusion.engine import DiffusionEngine
     from pipeline.parallel.gang import Gang
 
 LOADING_S = 600.0  # ranks read 38 GB from one disk at different speeds
@@ -74,7 +74,7 @@ def decoded(data: bytes) -> Call:
         raise EngineError(f"rank 0 sent a call that cannot be read ({len(data)} bytes): {error}") from error
 
 
-def follow(engine: FlashTalkEngine, gang: Gang, beat: Callable[[], None]) -> None:
+def follow(engine: DiffusionEngine, gang: Gang, beat: Callable[[], None]) -> None:
     """A follower's main loop; returns when rank 0 ended in order. `beat`: progress, after each call and between them.
 
     EngineError when rank 0 is gone or the ranks do not agree; the process ends then, and with it the gang.

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from pipeline.clock import NS, Clock
-from pipeline.sampler import MOTION_FRAMES
 
 STAGE_ENDED_BY = {
     "heard": "cond_s",
@@ -31,7 +30,8 @@ class Stages:
 
     device: torch.device
     clock: Clock
-    last_frames: Tensor = field(init=False)  #: [1, 3, MOTION_FRAMES, H, W], decoded and not yet matched
+    motion_frames: int  #: how many of the last ones are kept
+    last_frames: Tensor = field(init=False)  #: [1, 3, motion_frames, H, W], decoded and not yet matched
     _marks: list[tuple[str, torch.cuda.Event | int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -39,7 +39,7 @@ class Stages:
 
     def __setitem__(self, name: str, value: Tensor, /) -> None:
         if name == "decoded":
-            self.last_frames = value[:, :, -MOTION_FRAMES:]
+            self.last_frames = value[:, :, -self.motion_frames :]
         if name in STAGE_ENDED_BY:
             self._mark(STAGE_ENDED_BY[name])
 

@@ -1,9 +1,11 @@
 """What is constant for a picture and a prompt, in one file: computed once, read at every start.
 
-In: a picture, a prompt, the networks; umT5 and CLIP only while a file is made. Out: `Baked`, on the device. The file
-holds text and picture features, their keys and values in every layer, the picture's latents and, once it was asked
-for, the hold loop. Its name is a digest of all that decides its content: another prompt, picture, size, type or model
-makes another file, and the old ones go in the order in which they were last used.
+In: the tensors that a model makes of a picture. Out: `Baked`, on the device. The file holds the picture and its
+latents, keys and values of text and picture in every layer where a model has them and, once it was asked for, the hold
+loop.
+
+Its name is a digest of all that decides its content: another prompt, picture, size, type or model makes another file,
+and the old ones of a model go in the order in which they were last used.
 
 A file that cannot be read is made anew. It is written by rename, so nobody sees half of one.
 """
@@ -12,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,20 +24,17 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from pipeline import sampler
 from pipeline.arrays import Frames
 from pipeline.avatar import Avatar
-from pipeline.engines.flashtalk import drift
+from pipeline.engines.diffusion import drift
 from pipeline.errors import ConfigError, EngineError
-from pipeline.framing import picture_tensor
-from pipeline.models.flashtalk import Context, FlashTalk
-from pipeline.models.wan_vae import WanVae
+from pipeline.models.flashtalk import Context
 from pipeline.sampler import Conditions
 
 SCHEMA = 1  #: of the file
-PREFIX, SUFFIX = "flashtalk-", ".safetensors"
-KEPT_FILES = 8  #: about 0.65 GB each at full size
-NAMES = ("text", "clip", "picture", "y", "motion0", "still")
+SUFFIX = ".safetensors"
+KEPT_FILES = 8  #: of a model; about 0.65 GB each for FlashTalk at full size
+NAMES = ("picture", "y", "motion0", "still")  #: what every file holds: see `sampler.Conditions`, and `drift.Reference`
 CONTEXT, HOLD = "context.", "hold."  #: what the names of these tensors begin with
 
 log = structlog.get_logger()
@@ -51,46 +50,20 @@ class Baked:
     reference: drift.Reference
 
 
-@dataclass(frozen=True)
-class Features:
-    """text [L, 4096] by umT5, without padding. picture [1, 257, 1280] by CLIP."""
-
-    text: Tensor
-    picture: Tensor
-
-
-def place_of(cache: Path, avatar: Avatar, prompt: str, model: str, dtype: torch.dtype) -> Path:
-    """Where this avatar's file is, or will be. model: fingerprint of the networks."""
+def place_of(cache: Path, avatar: Avatar, family: str, prompt: str, model: str, dtype: torch.dtype) -> Path:
+    """Where this avatar's file is, or will be. family: how its name begins. model: fingerprint of the networks."""
     parts = [str(SCHEMA), model, str(dtype), prompt, str(avatar.picture.shape)]
     digest = hashlib.sha256("\0".join(parts).encode() + avatar.picture.tobytes())
-    return cache / f"{PREFIX}{digest.hexdigest()[:32]}{SUFFIX}"
+    return cache / f"{family}-{digest.hexdigest()[:32]}{SUFFIX}"
 
 
-def bake(
-    path: Path,
-    avatar: Avatar,
-    prompt: str,
-    model: FlashTalk,
-    vae: WanVae,
-    features: Features,
-    beat: Callable[[], None],
-) -> None:
-    """Make the file. `vae` computes alone: no other rank takes part."""
-    device = next(vae.parameters()).device
-    picture = picture_tensor(avatar.picture, avatar.size).to(device)
-    with torch.no_grad():
-        context = model.context(features.text.to(device), features.picture.to(device))
-    beat()
-    y, motion0 = sampler.prepare(vae, picture)
-    beat()
-    still = sampler.encode(vae, picture.expand(-1, -1, sampler.MOTION_FRAMES, -1, -1))
-    values = (features.text, features.picture, picture, y, motion0, still)
-    tensors = dict(zip(NAMES, values, strict=True))
-    tensors |= {CONTEXT + name: tensor for name, tensor in context.tensors().items()}
+def keep(path: Path, avatar: Avatar, prompt: str, tensors: Mapping[str, Tensor]) -> None:
+    """Make the file; the one used longest ago makes room."""
+    assert set(NAMES) <= set(tensors), sorted(tensors)
     width, height = avatar.size
     about = {"schema": str(SCHEMA), "avatar": avatar.name, "size": f"{width}x{height}", "prompt": prompt}
     _write(path, tensors, about)
-    _make_room(path.parent)
+    _make_room(path)
 
 
 def is_whole(path: Path) -> bool:
@@ -118,7 +91,8 @@ def read(path: Path, digest: str, device: torch.device) -> Baked:
     except (SafetensorError, OSError) as error:
         raise EngineError(f"{path}: cannot be read: {error}") from error
     context = {name.removeprefix(CONTEXT): tensor for name, tensor in found.items() if name.startswith(CONTEXT)}
-    conditions = Conditions(found["y"], Context.of(context), found["picture"], found["motion0"])
+    led = Context.of(context) if context else None
+    conditions = Conditions(found["y"], led, found["picture"], found["motion0"])
     return Baked(digest, path, conditions, drift.reference(found["picture"], found["still"]))
 
 
@@ -154,8 +128,9 @@ def _write(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, str]) 
         part.unlink(missing_ok=True)
 
 
-def _make_room(cache: Path) -> None:
-    files = sorted(cache.glob(f"{PREFIX}*{SUFFIX}"), key=lambda path: path.stat().st_mtime, reverse=True)
+def _make_room(new: Path) -> None:
+    family = new.name.partition("-")[0]
+    files = sorted(new.parent.glob(f"{family}-*{SUFFIX}"), key=lambda path: path.stat().st_mtime, reverse=True)
     for path in files[KEPT_FILES:]:
         log.info("avatar.forgotten", path=str(path))
         path.unlink(missing_ok=True)

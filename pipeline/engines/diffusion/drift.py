@@ -38,7 +38,7 @@ COLOUR_BAND = 15.0  #: ΔE
 IDENTITY_BAND = 0.35  #: 1 - cosine
 RISE = FALL = 0.125  #: of the pull, a segment (1.12 s); eighths are exact, so it comes back to 0
 STRONGEST = 0.5
-COARSE = 4  #: latents a side that make one cell of the layout: 32 pixels
+COARSE = 4  #: latents a side that make one cell of the layout: 32 pixels with the Wan VAE, 128 with LTX's
 STILL_STD = 1e-4  #: below this a channel is flat and has no contrast to scale
 
 
@@ -54,7 +54,7 @@ NO_PULL = Pull()
 
 @dataclass(frozen=True)
 class Reference:
-    """lab [6]: means, then standard deviations. still [16, 2, h, w]: its latents, held still for 5 frames."""
+    """lab [6]: means, then standard deviations. still [C, 2, h, w]: its latents, held still."""
 
     lab: Tensor
     still: Tensor
@@ -71,7 +71,7 @@ def colour(frames: Tensor, picture: Reference) -> Tensor:
 
 
 def identity(motion: Tensor, picture: Reference) -> Tensor:
-    """[16, n, h, w] → 1 - cosine, a scalar: 0 the same layout, 1 nothing in common, 2 its opposite."""
+    """[C, n, h, w] → 1 - cosine, a scalar: 0 the same layout, 1 nothing in common, 2 its opposite."""
     still = picture.still[:, -motion.shape[1] :]
     centre = still.mean(dim=(2, 3), keepdim=True)
     one, other = (_coarse(latents - centre).flatten() for latents in (motion, still))
@@ -84,7 +84,7 @@ def moved(pull: Pull, colour: float, identity: float) -> Pull:
 
 
 def held(motion: Tensor, picture: Reference, pull: Pull) -> Tensor:
-    """[16, n, h, w] to go on from; the very same tensor when nothing pulls."""
+    """[C, n, h, w] to go on from; the very same tensor when nothing pulls."""
     if pull == NO_PULL:
         return motion
     still = picture.still[:, -motion.shape[1] :]
@@ -111,7 +111,7 @@ def _with_statistics_of(still: Tensor, motion: Tensor) -> Tensor:
 
 
 def _coarse(latents: Tensor) -> Tensor:
-    """[16, n, h, w] → [16, n, h / COARSE, w / COARSE], at least one cell a side."""
+    """[C, n, h, w] → [C, n, h / COARSE, w / COARSE], at least one cell a side."""
     height, width = latents.shape[2:]
     return functional.adaptive_avg_pool2d(latents, (max(height // COARSE, 1), max(width // COARSE, 1)))
 
