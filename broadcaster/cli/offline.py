@@ -15,14 +15,16 @@ SizeOption = Annotated[str, typer.Option("--size", help="Width and height in pix
 AvatarOption = Annotated[
     Path | None, typer.Option("--avatar", help="A picture with its points, or an .avatar file; default: the presenter.")
 ]
-EngineOption = Annotated[str, typer.Option("--engine", help="Who draws.")]
+EngineOption = Annotated[
+    str, typer.Option("--engine", help="Who draws: portrait, pattern, flashtalk, flashhead-pro, -lite or -pretrained.")
+]
 WeightsOption = Annotated[
     Path | None, typer.Option("--weights", help="Model directory or run-time file, for an engine with weights.")
 ]
-PromptOption = Annotated[str | None, typer.Option(help="What is to be seen, for an engine with weights.")]
+PromptOption = Annotated[str | None, typer.Option(help="What is to be seen, for flashtalk.")]
 DeviceOption = Annotated[str | None, typer.Option(help="cpu, cuda, or auto: a GPU where there is one.")]
 StepsOption = Annotated[
-    int | None, typer.Option(help="Passes over each chunk, for an engine with weights. Default: 4.")
+    int | None, typer.Option(help="Passes over each chunk, for an engine with weights. Default: 4, a teacher's 20.")
 ]
 SeedOption = Annotated[int, typer.Option("--seed", help="Decides blinks and sway.")]
 
