@@ -74,9 +74,10 @@ class AvatarSection(Section):
     @classmethod
     def _as_made_for(cls, given: Any) -> Any:
         """The steps that an engine was made for, where none are given."""
-        if not isinstance(given, dict) or "steps" in given or given.get("engine") not in MADE_FOR_STEPS:
+        engine = given.get("engine") if isinstance(given, dict) else None
+        if not isinstance(engine, str) or engine not in MADE_FOR_STEPS:
             return given
-        return {**given, "steps": MADE_FOR_STEPS[given["engine"]]}
+        return {"steps": MADE_FOR_STEPS[engine], **given}
 
     @field_validator("engine")
     @classmethod

@@ -15,6 +15,7 @@ from tests.onlooker import Onlooker, is_like, silent_since_s
 from tests.station import Station, on_air, until
 from tests.terminal import Done, typed
 
+MUTED_S = 0.2  # from the order to silence
 LONG = "This is a long sentence, which goes on for a good while, so that it can be broken."
 
 
@@ -61,7 +62,8 @@ def test_panic_mutes_at_once_survives_a_playout_and_the_cut_sentence_is_said_aga
     until(lambda: station.child("playout").get("starts") == 2 and len(onlooker.pictures(killed_s + 0.5)) > 25, 20)
     unlike = [one.at_s - killed_s for one in onlooker.pictures(killed_s) if not is_like(one, slate)]
     assert not unlike, f"seconds after the kill; log:\n{station.tail()}"
-    assert silent_since_s(onlooker.sounds(ordered_s)) == onlooker.sounds(ordered_s)[0].at_s
+    silent_s = silent_since_s(onlooker.sounds(ordered_s))
+    assert silent_s is not None and silent_s - ordered_s < 3 * MUTED_S, "what was under way is heard, and no more"
     assert "panic: on" in command(station, "status").stdout
 
     assert command(station, "panic", "--off").stdout.startswith("panic is off; on air: the avatar")
