@@ -61,7 +61,8 @@ SCRIPT = "This is one sentence of the script, and it is about as long as sentenc
 
 
 def run() -> list[Figure]:
-    rules = [line.partition(",")[0].strip() for line in RULES.read_text().splitlines() if "|" in line]
+    lines = [line for line in RULES.read_text().splitlines() if "|" in line and not line.startswith("#")]
+    rules = [line.partition(",")[0].strip() for line in lines]
     questions = [line.removeprefix("## ") for line in FAQ.read_text().splitlines() if line.startswith("## ")]
     known = {"rules": str(RULES), "faq": [str(FAQ)], "products": str(PRODUCTS)}
     took = _idle([question for pair in zip(questions, rules * 4, strict=False) for question in pair], **known)
