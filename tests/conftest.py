@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+import redis
 import structlog
 
+from tests.process.director_floor import RedisServer
 from tests.station import Station
 
 # small pictures in few bytes; and no standby: two seconds of a core for each room, which most outlive by little
@@ -72,6 +74,22 @@ def short_dir() -> Iterator[Path]:
     """A private directory whose path is short enough for a socket (107 bytes in all)."""
     with tempfile.TemporaryDirectory(prefix="b") as name:
         yield Path(name)
+
+
+@pytest.fixture
+def server(short_dir: Path) -> Iterator[RedisServer]:
+    """A real Redis of the test's own; not started."""
+    made = RedisServer(need("redis-server", "valkey-server"), short_dir)
+    yield made
+    if made.process is not None and made.process.poll() is None:
+        made.kill()
+
+
+@pytest.fixture
+def queue(server: RedisServer) -> Iterator[redis.Redis]:
+    client = server.start()
+    yield client
+    client.close()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

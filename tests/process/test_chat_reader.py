@@ -14,6 +14,7 @@ import redis
 from broadcaster.chat.intake import make_reader
 from broadcaster.chat.model import Comment, Question
 from broadcaster.chat.spec import ChatSpec
+from broadcaster.chat.stream import ChatStream
 from pipeline.clock import RealClock
 from tests.conftest import need
 from tests.process.director_floor import RedisServer
@@ -69,6 +70,24 @@ def run(scene: Callable[[], Awaitable[None]]) -> None:
 
 def text_of(question: Question) -> str:
     return question.comments[0].text
+
+
+def test_an_answer_of_redis_that_is_lost_tells_the_end_of_a_question_no_second_time(
+    server: RedisServer, queue: Any
+) -> None:
+    async def scene() -> None:
+        stream = ChatStream("t", server.url, "", 100)
+        await stream.open()
+        entries = [queue.xadd(CHAT, {"user": "ann", "text": text}) for text in ("one?", "two?")]
+        await stream.read()
+        event = {"event": "chat.dropped", "id": "a"}
+        for _ in range(2):  # as after an answer that never came
+            assert await stream.settle(entries, {entries[0]: event})
+        assert [fields for _, fields in queue.xrange("broadcaster:t:events")] == [event]
+        assert queue.xlen(CHAT) == 0
+        await stream.close()
+
+    run(scene)
 
 
 def test_a_comment_is_a_question_and_is_settled_when_it_was_answered(server: RedisServer, queue: Any) -> None:

@@ -64,7 +64,7 @@ def perform(gang: Any, kind: type[FlashHeadEngine], model: Path, cache: Path) ->
     [
         pytest.param(LiteEngine, 2, marks=pytest.mark.long),
         pytest.param(ProEngine, 2, marks=pytest.mark.long),
-        pytest.param(ProEngine, 3, marks=pytest.mark.long),
+        (ProEngine, 3),
     ],
 )
 def test_ranks_play_what_one_rank_plays(kind: type[FlashHeadEngine], world: int, model: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from broadcaster.connectors.runner import Connectors
 from broadcaster.connectors.settings import ConnectorSpec, Ears, Fields
 from pipeline.clock import FakeClock, RealClock
 from pipeline.errors import ConfigError, ConnectorError, ConnectorRefused
-from tests.conftest import need
 from tests.irc_service import IrcService, certificate
 from tests.process.director_floor import RedisServer
 from tests.ws_service import WsService
@@ -218,21 +217,6 @@ async def test_no_secret_is_in_what_is_told(notes: Notebook, tmp_path: Path) -> 
 
 
 # ── the way to the stream ────────────────────────────────────────────────────────────────────────
-
-
-@pytest.fixture
-def server(short_dir: Path) -> Iterator[RedisServer]:
-    made = RedisServer(need("redis-server", "valkey-server"), short_dir)
-    yield made
-    if made.process is not None and made.process.poll() is None:
-        made.kill()
-
-
-@pytest.fixture
-def queue(server: RedisServer) -> Iterator[redis.Redis]:
-    client = server.start()
-    yield client
-    client.close()
 
 
 def texts(queue: redis.Redis) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -92,6 +93,26 @@ class Networks:
             alone = WanVae(self.vae.config)
         alone.load_state_dict(self.vae.state_dict(), strict=True, assign=True)
         return alone
+
+
+def nothing() -> None:
+    """For who need not know how far it is."""
+
+
+class Placed:
+    """What computes where its options say."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+
+    @cached_property
+    def device(self) -> torch.device:
+        """ConfigError when there is no such device."""
+        return device_of(self._options.device)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return dtype_on(self.device)
 
 
 class Studio(Protocol):

@@ -14,14 +14,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pipeline.clock import Clock, RealClock
 from pipeline.engines.diffusion.engine import DiffusionEngine
-from pipeline.engines.diffusion.studio import Options
+from pipeline.engines.diffusion.studio import Options, nothing
 from pipeline.engines.flashhead.loading import LITE, PRETRAINED, PRO, FlashHeadStudio, Kind
 
 if TYPE_CHECKING:
     from pipeline.parallel.gang import Gang
-
-
-def _nothing() -> None: ...
 
 
 class FlashHeadEngine(DiffusionEngine):
@@ -46,7 +43,7 @@ class FlashHeadEngine(DiffusionEngine):
         sage: bool = False,
         offload: bool | None = None,
         gang: Gang | None = None,
-        beat: Callable[[], None] = _nothing,
+        beat: Callable[[], None] = nothing,
         clock: Clock | None = None,
     ) -> None:
         clock = clock or RealClock()

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import structlog
-import torch
 from torch import Tensor
 
 from pipeline import noise, sampler, weights
 from pipeline.avatar import Avatar
 from pipeline.clock import Clock
-from pipeline.engines.diffusion.studio import CHANCE, Beat, Networks, Options, Way, assembled, device_of, dtype_on
+from pipeline.engines.diffusion.studio import CHANCE, Beat, Networks, Options, Placed, Way, assembled
 from pipeline.errors import ConfigError
 from pipeline.headdir import HeadDir
 from pipeline.models.flashhead import RELEASED_TIMES
@@ -44,7 +43,7 @@ LITE = Kind("lite", "ltx", 4, Way("flashhead", 32, Plan(motion_frames=9, clamps=
 PRETRAINED = Kind("teacher", "vae", 20, Way("flashhead", 16, Plan(guidance=3.0), loud=False))
 
 
-class FlashHeadStudio:
+class FlashHeadStudio(Placed):
     """See `Studio`. Nothing is read until it is asked for; `beat` is called between pieces."""
 
     words = ""
@@ -52,19 +51,12 @@ class FlashHeadStudio:
     def __init__(self, kind: Kind, options: Options, clock: Clock) -> None:
         if options.offload:
             raise ConfigError("offload: a FlashHead has 3 GB of weights, which stay on the GPU; leave it out")
-        self._kind, self._options, self._clock = kind, options, clock
+        super().__init__(options)
+        self._kind, self._clock = kind, clock
 
     @property
     def way(self) -> Way:
         return self._kind.way
-
-    @cached_property
-    def device(self) -> torch.device:
-        return device_of(self._options.device)
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return dtype_on(self.device)
 
     @cached_property
     def fingerprint(self) -> str:

@@ -12,14 +12,11 @@ from typing import TYPE_CHECKING
 
 from pipeline.clock import Clock, RealClock
 from pipeline.engines.diffusion.engine import DiffusionEngine
-from pipeline.engines.diffusion.studio import Options
+from pipeline.engines.diffusion.studio import Options, nothing
 from pipeline.engines.flashtalk.loading import PROMPT, FlashTalkStudio
 
 if TYPE_CHECKING:
     from pipeline.parallel.gang import Gang
-
-
-def _nothing() -> None: ...
 
 
 class FlashTalkEngine(DiffusionEngine):
@@ -44,7 +41,7 @@ class FlashTalkEngine(DiffusionEngine):
         sage: bool = False,
         offload: bool | None = None,
         gang: Gang | None = None,
-        beat: Callable[[], None] = _nothing,
+        beat: Callable[[], None] = nothing,
         clock: Clock | None = None,
     ) -> None:
         clock = clock or RealClock()

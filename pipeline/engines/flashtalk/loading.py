@@ -18,7 +18,7 @@ from pipeline import sampler, weights
 from pipeline.avatar import Avatar
 from pipeline.clock import Clock
 from pipeline.engines.diffusion.baked import CONTEXT
-from pipeline.engines.diffusion.studio import Beat, Networks, Options, Way, assembled, device_of, dtype_on
+from pipeline.engines.diffusion.studio import Beat, Networks, Options, Placed, Way, assembled
 from pipeline.engines.flashtalk import offload
 from pipeline.modeldir import Source
 from pipeline.models.clip import PictureEncoder
@@ -33,22 +33,15 @@ WAY = Way("flashtalk", 16, sampler.FLASHTALK, loud=True)  # 8 pixels are one lat
 log = structlog.get_logger()
 
 
-class FlashTalkStudio:
+class FlashTalkStudio(Placed):
     """See `Studio`. Nothing is read until it is asked for; `beat` is called between pieces."""
 
     way = WAY
 
     def __init__(self, options: Options, prompt: str, clock: Clock) -> None:
-        self._options, self._clock = options, clock
+        super().__init__(options)
+        self._clock = clock
         self.words = prompt
-
-    @cached_property
-    def device(self) -> torch.device:
-        return device_of(self._options.device)
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return dtype_on(self.device)
 
     @property
     def offloads(self) -> bool:
