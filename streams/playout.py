@@ -21,6 +21,7 @@ import zmq
 from pipeline import link
 from pipeline.clock import Clock, RealClock
 from pipeline.errors import BadInput, BroadcasterError, WireError
+from pipeline.heap import Tidy
 from pipeline.journal import Journal
 from pipeline.lifeline import Lifeline
 from pipeline.media import AIR_SAMPLES, FPS
@@ -107,6 +108,7 @@ class Playout:
         self._notice = ""  # text of the panic
         self._drain: Drain | None = None
         self._draining = False
+        self._tidy = Tidy(clock)
 
     def open(self) -> None:
         """Bind the sockets, take up where the journal ends, start the threads."""
@@ -191,6 +193,7 @@ class Playout:
         self._hear_director()
         self._ask()
         self._tell()
+        self._tidy()
         for thread in (
             self._air.thread,
             self._transmitter.thread,

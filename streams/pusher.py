@@ -16,9 +16,9 @@ import random
 import select
 from pathlib import Path
 
-from pipeline import heap
 from pipeline.clock import NS, Clock, RealClock
 from pipeline.errors import OutputError
+from pipeline.heap import Tidy
 from pipeline.lifeline import Lifeline
 from pipeline.wire import Beat, Drain, Headers, Sent, Tag
 from streams import turns
@@ -35,7 +35,6 @@ __all__ = ["PusherSpec", "run"]
 WAIT_S = 0.05  # the longest look at the sockets: bounds how late a drain or a due try is noticed
 REDIAL_NS = NS // 20
 BEAT_NS = NS // 4
-TIDY_NS = 60 * NS
 SENT_NS = 40 * NS // 1000  # one report per frame at most
 ORPHAN_NS = 4 * NS  # how long a connection waits for a new playout
 GOP_MAX_BYTES = 16 * 1024 * 1024  # as playout replays at most
@@ -76,7 +75,7 @@ class Pusher:
         self._orphaned_ns = 0
         self._beat_ns = 0
         self._sent_ns = 0
-        self._tidied_ns = 0
+        self._tidy = Tidy(clock)
         self._live_ns = 0
         self._turn_ns = 0
         self._drain_ns: int | None = None
@@ -334,9 +333,7 @@ class Pusher:
             self._beat()
         if self._fresh and now_ns - self._sent_ns >= SENT_NS:
             self._report()
-        if now_ns - self._tidied_ns >= TIDY_NS:
-            self._tidied_ns = now_ns
-            heap.give_back()
+        self._tidy()
 
     def _report(self) -> None:
         self._sent_ns, self._fresh = self._clock.now_ns(), False

@@ -29,18 +29,20 @@ from tests.lab.stage import Stage
 Measure = Callable[["Lab"], list[Figure]]
 
 SLACK = 3.0  # of a bar in the short version: order, loss and content are what it is for
-#: name → where its function is; in the order in which they are run. All but those of ASIDE share rooms where they can.
+#: name → where its function is; in the order in which they are run
 ROWS = {
     "words": "tests.lab.word_faults:words",
     "blackout": "tests.lab.faults:blackout",
     "reset": "tests.lab.faults:reset",
     "hung": "tests.lab.faults:hung",
     "silent": "tests.lab.faults:silent",
-    "black_hole": "tests.lab.faults:black_hole",
-    "refused": "tests.lab.faults:refused",
     "slow": "tests.lab.faults:slow",
     "hangs_up": "tests.lab.faults:hangs_up",
     "malformed": "tests.lab.faults:malformed",
+    "stopped": "tests.lab.process_faults:stopped",
+    "garbled": "tests.lab.loads:garbled",
+    "black_hole": "tests.lab.faults:black_hole",
+    "refused": "tests.lab.faults:refused",
     "backup": "tests.lab.planned_faults:backup",
     "session": "tests.lab.planned_faults:session",
     "borders": "tests.lab.planned_faults:borders",
@@ -51,7 +53,6 @@ ROWS = {
     "director": "tests.lab.process_faults:director",
     "director_stopped": "tests.lab.process_faults:director_stopped",
     "playout": "tests.lab.process_faults:playout",
-    "stopped": "tests.lab.process_faults:stopped",
     "redis": "tests.lab.word_faults:redis_outages",
     "voices": "tests.lab.word_faults:voices",
     "hot_changes": "tests.lab.hot_changes:hot_changes",
@@ -64,11 +65,11 @@ ROWS = {
     "names_dead": "tests.lab.host_faults:names_dead",
     "disk_full": "tests.lab.host_faults:disk_full",
     "asleep": "tests.lab.host_faults:asleep",
-    "garbled": "tests.lab.loads:garbled",
     "starved": "tests.lab.loads:starved",
     "load4": "tests.lab.loads:load4",
     "load16": "tests.lab.loads:load16",
 }
+SHARING = frozenset({"reset", "hung", "silent", "slow", "hangs_up", "malformed", "stopped", "garbled"})  # one room
 ASIDE = ("blackout",)  # it mostly waits: it has a room of its own beside the row before it
 
 
@@ -131,6 +132,8 @@ def run(names: Sequence[str], lab: Lab, told: Callable[[str, Sequence[Figure]], 
             if name in ASIDE and len(names) > 1:
                 beside.append((name, _aside(name, Lab(lab.short, None, lab.notes, lab.took_s))))
                 continue
+            if name not in SHARING:
+                lab.clear()  # nothing runs beside a row that has a room of its own
             done[name] = measured(name, lab)
             told(name, done[name])
             while beside:  # beside one row, and beside no other

@@ -28,11 +28,12 @@ from pipeline.wire import Report
 from tests.account import Account
 from tests.avsync import av_offset_ms
 from tests.lab import page, plots, schedule
-from tests.lab.census import Census, Count
+from tests.lab.census import Census, Count, standbys
 from tests.lab.chaos import show
 from tests.lab.judge import Gap, availability, gaps, growth, slope_per_hour
 from tests.lab.saboteur import Saboteur
 from tests.lab.stage import HEALTHY, SENTENCES, THIRD, Stage, times
+from tests.station import until
 
 AVAILABLE = 0.9995
 GAP_S = 2.0
@@ -42,6 +43,7 @@ SAMPLE_S = 5.0
 WARM_SHARE, WARM_MAX_S = 1 / 6, 600.0  # of the soak, before memory is judged
 MUTE_S = 30.0  # a voice that hangs, a director found, and the time-outs of both; the script never ends
 PLOTTED_GAP_S = 0.1
+STANDBY_S = 30.0
 AGAIN_S = 0.2  # between tries to push while the queue is away
 BACK_S = 20.0  # of the recording that is searched for flash and beep at once
 STRETCHES = 10  # so many are searched, from the end backwards
@@ -74,6 +76,7 @@ def run(seconds: float, faults: list[schedule.Fault], words: list[schedule.Words
         stage.kill("engine-faulty")  # what playout starts on the first death of an engine is there from now on
         time.sleep(1.0)
         stage.wait_well()
+        _wait_standbys(stage)
         began_s = time.monotonic()
         speaker = threading.Thread(target=_speak, args=(stage, words, began_s), daemon=True)
         with Census(stage.pids()["supervisor"], SAMPLE_S) as census:
@@ -82,6 +85,7 @@ def run(seconds: float, faults: list[schedule.Fault], words: list[schedule.Words
             saboteur = Saboteur(stage)
             saboteur.run(faults, began_s)
             time.sleep(max(0.0, began_s + seconds - time.monotonic()))
+            _wait_standbys(stage)
             after = census.now()
         ended_s = time.monotonic()
         speaker.join(60)
@@ -103,6 +107,12 @@ def run(seconds: float, faults: list[schedule.Fault], words: list[schedule.Words
             _mute_s(stage.reports()),
             stage.account(),
         )
+
+
+def _wait_standbys(stage: Stage) -> None:
+    """Part of being at rest: the supervisor holds a line to each, and one comes seconds after a death."""
+    supervisor = stage.pids()["supervisor"]
+    until(lambda: {"director", "playout"} <= set(standbys(supervisor)), STANDBY_S, "two processes stand by")
 
 
 def judged(outcome: Outcome) -> list[Figure]:

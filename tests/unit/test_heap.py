@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import heap
+from pipeline.clock import FakeClock
 
 HOLES = """
 from pathlib import Path
@@ -32,3 +33,14 @@ def test_what_lies_between_pieces_in_use_goes_back_to_the_system() -> None:
 def test_a_c_library_that_cannot_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(heap, "_trim", lambda: None)
     heap.give_back()
+
+
+def test_a_process_that_is_busy_gives_back_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[int] = []
+    clock = FakeClock()
+    monkeypatch.setattr(heap, "give_back", lambda: given.append(clock.now_ns()))
+    began_ns, tidy = clock.now_ns(), heap.Tidy(clock)
+    for _ in range(3 * 60 * 25 + 1):
+        tidy()
+        clock.advance(0.04)
+    assert [round((at_ns - began_ns) / 1e9) for at_ns in given] == [60, 120, 180]

@@ -85,6 +85,24 @@ def test_a_row_that_raises_is_missed_and_the_next_one_is_measured(monkeypatch: p
     assert done["fine"][0].met is True and "no luck" in lab.notes[0]
 
 
+def test_nothing_runs_beside_a_row_that_has_a_room_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ROWS, "fine", f"{__name__}:fine")
+    shared = SharedRoom()
+    run(["fine"], Lab(True, shared), lambda name, figures: shared.seen.append(shared.is_on))  # type: ignore[arg-type]
+    assert shared.seen == [False]
+
+
+class SharedRoom:
+    """Stands where the rows before have left their stage."""
+
+    def __init__(self) -> None:
+        self.is_on = True
+        self.seen: list[bool] = []
+
+    def __exit__(self, *_: object) -> None:
+        self.is_on = False
+
+
 def broken(lab: Lab) -> None:
     raise AssertionError("no luck")
 
