@@ -7,6 +7,7 @@ one event loop. It touches no pixels, and nothing on air waits for it: without i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
@@ -125,6 +126,7 @@ class Director:
         self._told: Mapping[str, Any] = {}  #: by the supervisor
         self._alarms: list[Alarm] = []  #: those that were told of
         self._unwritten = Unwritten()
+        self._news = asyncio.Event()  #: of the supervisor
         self.ended = asyncio.Event()
         self.orphaned = False  #: the supervisor is gone
 
@@ -270,12 +272,15 @@ class Director:
 
     async def _tell_status(self) -> None:
         while True:
+            self._news.clear()
             try:
                 if self._lease.state != ELSEWHERE:  # the room's status is what the other one says
                     await self._events.set_status(msgspec.json.encode(self._status()))
             except RedisDown:
                 pass  # told by the inbox already; the next second comes
-            await asyncio.sleep(STATUS_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(STATUS_S):
+                    await self._news.wait()
 
     async def _keep_evidence(self) -> None:
         """What was said is on the disk soon, without anybody waiting for it."""
@@ -320,6 +325,7 @@ class Director:
             elif isinstance(message, Status):
                 panicked = message.facts.get("panic") and not self._told.get("panic")
                 self._told = message.facts
+                self._news.set()
                 self._show.paused = self._is_paused()
                 if panicked:
                     self._show.silenced()

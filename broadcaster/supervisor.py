@@ -10,7 +10,7 @@ import contextlib
 import selectors
 import signal
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ from pipeline.wire import Act, Beat, ChangeSchedule, Done, Message, Note, Panic,
 
 TICK_S = 0.1
 STATUS_EVERY_S = 1.0
+NEWS_AFTER_S = 0.1  # between two statuses when there is something that people wait for
 DUMP_S = 0.6  # between the request for stacks and SIGKILL: a gang is to be gone a second after it was found wanting
 STOPPED_S = 2.0  # how long a rank may be stopped: no collective of the others waits less than that
 AWAY_S = 1.0  # between two looks at the children; the loop takes a tenth of that
@@ -73,6 +74,7 @@ class Supervisor:
         self._encoded = 0
         self._encoded_s = 0.0
         self._status_s = 0.0
+        self._news = False  #: something is otherwise than the last status told
         self._judged_s = self._now()
 
     def run(self) -> int:
@@ -124,6 +126,7 @@ class Supervisor:
 
     def _start(self, charge: Charge) -> None:
         now = self._now()
+        self._news = True
         try:
             charge.start(now)
         except OSError as error:
@@ -169,6 +172,7 @@ class Supervisor:
         elif isinstance(message, Act) and charge.plan.kind == "monitor":
             self._recycle(message)
         elif isinstance(message, Beat):
+            self._news |= _is_news(charge, member, message)
             member.progress.beat(self._now(), message.phase, message.busy)
             member.facts = message.facts
             if charge.plan.kind == "playout":
@@ -287,6 +291,7 @@ class Supervisor:
     def _bury(self, charge: Charge) -> None:
         """A child has ended with all its processes: forget it, or say when it is started again."""
         now, code = self._now(), charge.first_code
+        self._news = True
         if charge.leaves:
             self._roster.forget(charge)
         if self._stage is not None or charge.drained or charge.leaves:
@@ -348,8 +353,8 @@ class Supervisor:
 
     def _tell_status(self) -> None:
         now = self._now()
-        if now >= self._status_s + STATUS_EVERY_S:
-            self._status_s = now
+        if now >= self._status_s + (NEWS_AFTER_S if self._news else STATUS_EVERY_S):
+            self._status_s, self._news = now, False
             status = Status(facts=self.status())
             for kind in ("director", "monitor"):
                 self.tell(kind, status)
@@ -415,3 +420,15 @@ class Supervisor:
 
     def _now(self) -> float:
         return self._clock.now_ns() / NS
+
+
+def _is_news(charge: Charge, member: Member, beat: Beat) -> bool:
+    """Whether a child is in another phase, or viewers see another source, or an output is in another state."""
+    if beat.phase != member.progress.phase:
+        return True
+    return charge.plan.kind == "playout" and _air(beat.facts) != _air(member.facts)
+
+
+def _air(facts: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """What playout says is on air, and how its outputs are."""
+    return facts.get("source"), {name: output["state"] for name, output in facts.get("outputs", {}).items()}

@@ -326,7 +326,7 @@ class Answer(msgspec.Struct, frozen=True, tag=True):
 
 
 class Status(msgspec.Struct, frozen=True, tag=True):
-    """supervisor → director and monitor, each second: how all children are, for /status, Redis and alarms."""
+    """supervisor → director and monitor, each second and at each change: how all children are, for Redis and alarms."""
 
     facts: dict[str, Any]
 

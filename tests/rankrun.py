@@ -29,9 +29,13 @@ READY_S = 60.0
 RUN_S = 60.0
 
 # Plain pickle on the pipes: torch's own would share memory with a process that may be killed.
-# Forked from a server that has imported torch and nothing else: eight imports of torch on two cores take 10 s.
+# Forked from a server that has read what ranks run and done nothing else: eight imports of torch on two cores take
+# 10 s, those of the networks and of what tests of them need some more.
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["torch", "torch.distributed", "numpy"])
+_READ = ("torch", "torch.distributed", "numpy", "pytest", "msgspec", "safetensors.torch")
+_READ += ("pipeline.parallel.gang", "pipeline.parallel.strategy", "pipeline.attention")
+_READ += ("pipeline.models.flashtalk", "pipeline.models.wan_tiles", "tests.golden")
+_CONTEXT.set_forkserver_preload(list(_READ))
 
 
 class RankFailed(AssertionError):

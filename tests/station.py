@@ -150,8 +150,13 @@ class Station:
         outputs = playout.get("outputs", {})
         return playout.get("source") == "live" and all(output["state"] == "live" for output in outputs.values())
 
+    def is_served(self) -> bool:
+        """The page and what goes by HTTP has its place, or was refused one: soon after the air."""
+        return any(line.get("event", "").startswith("control.") for line in self.log())
+
     def wait_live(self, timeout_s: float = 40.0) -> None:
         until(self.is_live, timeout_s, f"live; log:\n{self.tail()}")
+        until(self.is_served, timeout_s, f"served; log:\n{self.tail()}")
 
     def events(self) -> list[dict[str, str]]:
         """All events so far, however many and however busy the machine is; none while the queue is away."""

@@ -14,6 +14,7 @@ from tests.station import Station, on_air, until
 
 SENTENCES = [f"This is sentence number {n} of a longer text." for n in range(1, 5)]
 LONG = " ".join(SENTENCES)
+HASTY = {"chain": ["espeak"], "name": "en", "rate": 1.5}
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def nginx() -> Iterator[NginxRtmp]:
 def station(tmp_path_factory: pytest.TempPathFactory, nginx: NginxRtmp) -> Iterator[Station]:
     directory = tmp_path_factory.mktemp("room")
     outputs = [{"name": "main", "url": nginx.url("key?sign=a&b=c")}]
-    with on_air(directory, outputs=outputs, standby=True) as made:
+    with on_air(directory, outputs=outputs, voice=HASTY, standby=True) as made:
         yield made
 
 

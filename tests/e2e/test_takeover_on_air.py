@@ -36,6 +36,7 @@ They are fired twice.
 That was all for now, thank you.
 """
 TALK_S = 2.0
+HASTY = {"chain": ["espeak"], "name": "en", "rate": 1.5}
 HOLE_S = 0.25  # at the receiver: a takeover never interrupts the stream
 
 
@@ -51,7 +52,7 @@ def station(tmp_path_factory: pytest.TempPathFactory, ingest: Ingest) -> Iterato
     script = directory / "script.md"
     script.write_text(SCRIPT)
     outputs = [{"name": "main", "url": ingest.url()}]
-    with on_air(directory, outputs=outputs, script={"file": str(script)}) as made:
+    with on_air(directory, outputs=outputs, script={"file": str(script)}, voice=HASTY) as made:
         yield made
 
 

@@ -1,9 +1,9 @@
 """Processes that begin with their modules read: forked from one that has read them and done nothing else.
 
-A director takes a second of a core to read its modules, and tests start a hundred of them. `python -m
-tests.process.nursery`, one for a process of tests, reads them once, when the first is asked for; it has no thread, no
-loop and no connection of its own that a child could share. `started` gives a child what `subprocess.Popen` would: a
-session, standard input and error, an environment.
+A director takes a second of a core to read its modules, supervisor and playout most of one, and tests start a hundred
+of them. `python -m tests.process.nursery`, one for a process of tests, reads them once, when the first is asked for; it
+has no thread, no loop and no connection of its own that a child could share. `started` gives a child what
+`subprocess.Popen` would: a session, standard input and error, an environment, arguments.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ import subprocess
 import sys
 import time
 import traceback
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-AHEAD = ("broadcaster.web.server",)  # what a director reads once it runs
+AHEAD = ("broadcaster.web.server", "streams.playout")  # what a director reads once it runs, and a playout
 REQUEST_BYTES = 1 << 16
 ANSWER_S = 60.0  # the modules, on a busy machine
 DEVNULL = subprocess.DEVNULL
@@ -52,6 +53,9 @@ class Child:
         if self.poll() is None:
             os.kill(self.pid, number)
 
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
 
@@ -72,9 +76,11 @@ class Nursery:
         self._ended: dict[int, int] = {}
         atexit.register(self.close)
 
-    def start(self, module: str, stdin: int, stderr: int | None, environment: dict[str, str]) -> Child:
-        request = json.dumps({"module": module, "environment": environment, "silent": stderr == DEVNULL}).encode()
-        socket.send_fds(self._line, [request], [stdin, 2 if stderr in (None, DEVNULL) else stderr])
+    def start(
+        self, module: str, arguments: Sequence[str], stdin: int, stderr: int | None, environment: dict[str, str]
+    ) -> Child:
+        given = {"module": module, "arguments": arguments, "environment": environment, "silent": stderr == DEVNULL}
+        socket.send_fds(self._line, [json.dumps(given).encode()], [stdin, 2 if stderr in (None, DEVNULL) else stderr])
         while "pid" not in (answer := self._answer()):
             self._note(answer)
         return Child(self, answer["pid"])
@@ -104,9 +110,9 @@ def nursery() -> Nursery:
     return Nursery()
 
 
-def started(module: str, stdin: int, stderr: int | None, environment: dict[str, str]) -> Child:
+def started(module: str, stdin: int, stderr: int | None, environment: dict[str, str], *arguments: str) -> Child:
     """`module`'s main() in a process of its own. stderr: as subprocess takes it."""
-    return nursery().start(module, stdin, stderr, environment)
+    return nursery().start(module, arguments, stdin, stderr, environment)
 
 
 # ── the process that forks ───────────────────────────────────────────────────────────────────────
@@ -166,6 +172,7 @@ def _live(given: dict[str, Any], fds: list[int], ours: list[int]) -> None:
             os.close(fd)
         os.environ.clear()
         os.environ.update(given["environment"])
+        sys.argv = [given["module"], *given["arguments"]]
         status = importlib.import_module(given["module"]).main()
     except SystemExit as ended:
         status = int(ended.code or 0)

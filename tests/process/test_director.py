@@ -19,7 +19,7 @@ import redis
 from broadcaster.children import DIRECTOR_PHASES
 from broadcaster.client import Client
 from broadcaster.watch import Progress
-from tests.process.director_floor import Floor, RedisServer, free_port
+from tests.process.director_floor import LIVE, Floor, RedisServer, free_port
 
 SAY = "broadcaster:t:say"
 Open = Callable[..., Floor]
@@ -425,6 +425,16 @@ def test_the_control_api_pushes_words_and_tells_how_things_are(open_floor: Open)
     floor.until(lambda: b'"said":1' in (floor.redis.get("broadcaster:t:status") or b""), timeout_s=4)
     stored = json.loads(floor.redis.get("broadcaster:t:status") or b"{}")
     assert stored["room"] == "t" and stored["children"]["playout"]["phase"] == "ready"
+
+
+def test_what_the_supervisor_tells_was_in_redis_a_second_late(open_floor: Open, queue: redis.Redis) -> None:
+    floor = started(open_floor())
+    began_s = time.monotonic()
+    for number in range(5):
+        floor.facts = {**LIVE, "number": number}
+        floor.tell()
+        floor.until(lambda number=number: f'"number":{number},'.encode() in (queue.get("broadcaster:t:status") or b""))
+    assert time.monotonic() - began_s < 3.0  # more than four seconds, if each waited for its turn
 
 
 def test_a_taken_port_does_not_stop_the_show(open_floor: Open) -> None:

@@ -45,12 +45,14 @@ from pipeline.wire import (
     decode_any,
 )
 from streams.tagline import Unframer, framed
+from tests.process.nursery import Child, started
 
 WIDTH, HEIGHT, HOP = 256, 448, 5
 FLASH_EVERY = 25  # frames
 LIVE_Y, HOLD_Y, FLASH_Y = 90, 150, 225
 BEEP = (np.sin(np.arange(AIR_SAMPLES) / 48_000 * 2 * np.pi * 1000) * 12_000).astype(np.int16)
 VOICE = (np.sin(np.arange(AIR_SAMPLES) / 48_000 * 2 * np.pi * 300) * 6_000).astype(np.int16)
+Process = subprocess.Popen[bytes] | Child
 
 
 def until(what: str, condition: Callable[[], Any], timeout_s: float = 10.0) -> Any:
@@ -187,7 +189,7 @@ def _received(line: socket.socket) -> bytes:
 class Studio:
     directory: Path
     line: Lifeline
-    process: subprocess.Popen[bytes]
+    process: Process
     pusher: Pusher
     beats: list[Beat] = field(default_factory=list)
     reader: JournalReader | None = None
@@ -205,10 +207,17 @@ class Studio:
         return next((one for one in self.reports if (one.what, one.utterance) == (what, utterance)), None)
 
 
-def start(directory: Path, order: Panic | None = None) -> tuple[Lifeline, subprocess.Popen[bytes]]:
+def start(directory: Path, order: Panic | None = None, *, own: bool = False) -> tuple[Lifeline, Process]:
+    """own: it reads its modules itself, so that what it holds in memory is its own."""
     line, theirs = Lifeline.pair()
-    command = [sys.executable, "-m", "broadcaster.child", "playout", "playout"]
-    process = subprocess.Popen(command, stdin=theirs.fileno(), stderr=(directory / "log").open("ab"))
+    process: Process
+    with (directory / "log").open("ab") as log:
+        if own:
+            command = [sys.executable, "-m", "broadcaster.child", "playout", "playout"]
+            process = subprocess.Popen(command, stdin=theirs.fileno(), stderr=log)
+        else:
+            environment = dict(os.environ)
+            process = started("broadcaster.child", theirs.fileno(), log.fileno(), environment, "playout", "playout")
     theirs.close()
     section = {
         "room": "test",
@@ -232,8 +241,8 @@ def start(directory: Path, order: Panic | None = None) -> tuple[Lifeline, subpro
 
 
 @pytest.fixture
-def studio(short_dir: Path) -> Iterator[Studio]:
-    line, process = start(short_dir)
+def studio(short_dir: Path, request: pytest.FixtureRequest) -> Iterator[Studio]:
+    line, process = start(short_dir, own=getattr(request, "param", False))
     try:
         until("the socket of the tags", (short_dir / link.TAGS).exists)
         pusher = Pusher(short_dir)
@@ -254,6 +263,7 @@ def hold(short_dir: Path) -> Path:
     return path
 
 
+@pytest.mark.parametrize("studio", [True], indirect=True, ids=["own"])
 def test_a_show_from_start_to_drain_has_no_gap(studio: Studio, hold: Path) -> None:
     director = link.connect(zmq.Context.instance(), studio.directory, link.CONTROL, "director")
     until("the first pictures, without any engine", lambda: studio.facts.get("encoded", 0) > 10)

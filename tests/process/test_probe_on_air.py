@@ -25,9 +25,7 @@ from streams.preview import SOCKET_NAME
 from streams.probe.probe import NAME
 from tests.nginx_rtmp import NginxRtmp, nginx  # noqa: F401
 from tests.pusher_child import ROOT, PusherChild, pusher, until
-from tests.station import on_air
 from tests.tagsource import HEIGHT, WIDTH, Source
-from tests.terminal import typed
 
 KEY = "key-SECRET-9"
 
@@ -101,22 +99,6 @@ def test_one_that_stands_still_or_dies_delays_no_packet(short_dir: Path) -> None
         until(lambda: len(source.published) > begun + 6 * 72)
         assert source.longest_publish_s < 0.1
         assert main.notes("output.lost") == [] and source.outputs.states()["main"].dropped == 0
-
-
-def test_a_room_is_seen_as_it_is_and_outlives_its_probe(short_dir: Path) -> None:
-    with on_air(short_dir, avatar={"engine": "pattern", "size": [192, 320]}) as station:
-        until(lambda: "label" in station.facts("probe"), 30)
-        facts = station.facts("probe")
-        assert facts["label"] is True and facts["freeze_s"] <= 2.0 and facts["black_s"] == 0
-        pids = dict(station.pids())
-        assert station.child("probe")["phase"] == "live"
-        station.kill("probe")
-        until(lambda: station.pids().get("probe") not in (None, pids["probe"]), 20)
-        until(lambda: station.facts("probe").get("label") is True, 20)
-        assert {**station.pids(), "probe": 0} == {**pids, "probe": 0}
-        assert typed("panic", "Back soon", "--config", str(station.config_path)).returncode == 0
-        until(lambda: station.facts("probe").get("freeze_s", 0) >= 2, 20, "a panic stands still")
-        assert station.facts("probe")["label"] is True and station.facts("probe")["black_s"] == 0
 
 
 # ── the far end ──────────────────────────────────────────────────────────────────────────────────

@@ -68,7 +68,7 @@ def alone(tokens: int, heads: int, dtype: torch.dtype = torch.float32) -> Tensor
     return Local(Plain()).attend(q, k, v, tokens).flatten(2)
 
 
-@pytest.fixture(scope="module", params=[2, 3, 4, 6, 8])
+@pytest.fixture(scope="module", params=[2, 3, 4, pytest.param(6, marks=pytest.mark.long), 8])
 def ranks(request: pytest.FixtureRequest) -> Iterator[Ranks]:
     with Ranks(request.param) as started:
         yield started
@@ -138,6 +138,13 @@ def test_neighbours_share_heads_and_groups_lie_apart() -> None:
 
 @pytest.fixture
 def three() -> Iterator[Ranks]:
+    with Ranks(3, timeout_s=SHORT_S) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def unharmed() -> Iterator[Ranks]:
+    """Three ranks for tests that leave them as they were."""
     with Ranks(3, timeout_s=SHORT_S) as started:
         yield started
 
@@ -290,8 +297,8 @@ def hear_past_the_timeout(gang: Gang) -> bytes | None:
     return heard + bytes(Members().all_gather(torch.tensor([gang.rank])).flatten().tolist())
 
 
-def test_a_follower_waits_for_a_call_longer_than_any_collective_may(three: Ranks) -> None:
-    assert three.run(hear_past_the_timeout) == [b"at last\x00\x01\x02"] * 3
+def test_a_follower_waits_for_a_call_longer_than_any_collective_may(unharmed: Ranks) -> None:
+    assert unharmed.run(hear_past_the_timeout) == [b"at last\x00\x01\x02"] * 3
 
 
 def end_in_order(gang: Gang) -> object:
@@ -329,14 +336,14 @@ def refused(_gang: Gang, name: str, heads: int) -> str:
     return ""
 
 
-def test_a_strategy_that_cannot_be_is_refused_with_the_way_out(three: Ranks) -> None:
-    assert "4 do not divide by 3 ranks; use 'auto'" in three.run(refused, "ulysses", 4)[0]
-    assert "is for one rank, there are 3" in three.run(refused, "local", 4)[1]
-    assert "not one of auto, local" in three.run(refused, "spread", 4)[2]
+def test_a_strategy_that_cannot_be_is_refused_with_the_way_out(unharmed: Ranks) -> None:
+    assert "4 do not divide by 3 ranks; use 'auto'" in unharmed.run(refused, "ulysses", 4)[0]
+    assert "is for one rank, there are 3" in unharmed.run(refused, "local", 4)[1]
+    assert "not one of auto, local" in unharmed.run(refused, "spread", 4)[2]
 
 
-def test_usp_without_its_package_is_refused(three: Ranks) -> None:
-    text = three.run(refused, "usp", 3)[0]
+def test_usp_without_its_package_is_refused(unharmed: Ranks) -> None:
+    text = unharmed.run(refused, "usp", 3)[0]
     assert "needs a working xfuser with yunchang and a GPU" in text and "'auto' does the same" in text
 
 

@@ -182,11 +182,11 @@ def test_a_director_that_died_while_its_server_was_full_repeats_nothing(outage: 
 
 def test_a_server_that_is_still_loading(outage: Outage) -> None:
     with outage.queue.pipeline(transaction=False) as pipe:
-        for number in range(6_000):
+        for number in range(3_000):
             pipe.set(f"ballast:{number}", number)
         pipe.execute()
     outage.server.kill()
-    outage.server.launch("--key-load-delay", "500")  # µs a command: three seconds
+    outage.server.launch("--key-load-delay", "500")  # µs a command: a second and a half
     with pytest.raises((redis.BusyLoadingError, redis.ConnectionError)):
         for _ in range(300):
             outage.queue.get("ballast:0")

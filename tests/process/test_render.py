@@ -17,7 +17,6 @@ from PIL import Image
 
 from broadcaster.config import AvatarSection
 from broadcaster.config_voice import VoiceSection
-from broadcaster.render.footage import GROUP_FRAMES
 from broadcaster.render.job import Rendered, Request, render
 from pipeline.arrays import Pcm
 from pipeline.engines.pattern import beep_track, read_counter
@@ -35,6 +34,9 @@ TALK = (
     "This is a talk of several sentences. It goes on for a while, so that more than one group of pictures is made. "
     "The mug costs $12.50, and it is made by hand.\n\n"
     "Here is another paragraph. When somebody pulls the plug in the middle of it, nobody must be able to tell."
+)
+BRIEF = (
+    "This is a talk of several sentences. The mug costs $12.50, and it is made by hand.\n\nHere is another paragraph."
 )
 
 
@@ -212,13 +214,16 @@ def begun_alike(request: Request, out: Path) -> Request:
     return replace(request, out=out)
 
 
-def test_a_render_that_was_interrupted_equals_one_that_was_not(tmp_path: Path) -> None:
-    request = Request(tmp_path / "broken.mp4", text=TALK, avatar=PORTRAIT)
+def test_a_render_that_was_interrupted_equals_one_that_was_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    group_s = 2.0
+    monkeypatch.setattr("broadcaster.render.footage.GROUP_FRAMES", round(group_s * FPS))
+    request = Request(tmp_path / "broken.mp4", text=BRIEF, avatar=PORTRAIT)
     spoken(request)
     whole = begun_alike(request, tmp_path / "whole.mp4")
     once = render(whole, Silent())
-    group_s, whole_s = GROUP_FRAMES / FPS, once.frames / FPS
-    for stage, at, done in (("drawing", 4.0, 0.0), ("drawing", 11.0, 0.0), ("joining", 6.0, group_s)):
+    whole_s = once.frames / FPS
+    assert whole_s > 2 * group_s
+    for stage, at, done in (("drawing", 1.0, 0.0), ("drawing", 3.0, 0.0), ("joining", 1.5, group_s)):
         progress = Silent(stage, at)
         with pytest.raises(KeyboardInterrupt):
             render(request, progress)

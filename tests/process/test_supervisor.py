@@ -6,8 +6,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -19,8 +17,8 @@ import pytest
 from broadcaster import orders
 from pipeline.errors import ConfigError
 from pipeline.wire import Answer, Panic, Reload
+from tests.process.nursery import started
 
-ROOT = Path(__file__).parents[2]
 HEALTHY = ("director=beat", "engine=beat", "playout=beat", "pusher-a=beat")
 
 
@@ -36,12 +34,11 @@ class Room:
     ) -> None:
         self.directory = directory
         self.runtime = runtime or tempfile.TemporaryDirectory(prefix="b")  # short enough for a socket
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.process.dummy_room", str(directory), *children],
-            cwd=ROOT,
-            env={**os.environ, "NOTIFY_SOCKET": notify, "RUNTIME_DIRECTORY": self.runtime.name},
-            stderr=(directory / "log").open("w"),
-        )
+        environment = {**os.environ, "NOTIFY_SOCKET": notify, "RUNTIME_DIRECTORY": self.runtime.name}
+        with Path(os.devnull).open() as nothing, (directory / "log").open("w") as log:
+            self.process = started(
+                "tests.process.dummy_room", nothing.fileno(), log.fileno(), environment, str(directory), *children
+            )
 
     def status(self) -> dict[str, Any]:
         try:

@@ -108,7 +108,7 @@ def test_a_room_that_hangs_is_restarted_by_systemd_and_a_stop_ends_it_in_order(s
         "room": "shop",
         "state_dir": str(short_dir / "state"),
         "avatar": {"size": [224, 384]},
-        "voice": {"chain": ["espeak"], "name": "en"},
+        "voice": {"chain": ["espeak"], "name": "en", "rate": 2.0},
         "script": {"file": str(short_dir / "script.md")},
         "control": {"listen": "127.0.0.1:0"},
         "outputs": [{"name": "rec", "url": f"file:{short_dir}/rec.mp4"}],

@@ -207,7 +207,11 @@ def cut_forward(case: Case, model: FlashHead, frames: int, columns: int) -> Tens
     return out
 
 
-@pytest.mark.parametrize(("world", "name"), [(2, "auto"), (3, "auto"), (4, "auto")], ids=str)
+@pytest.mark.parametrize(
+    ("world", "name"),
+    [(3, "auto"), *(pytest.param(world, "auto", marks=pytest.mark.long) for world in (2, 4))],
+    ids=str,
+)
 def test_ranks_give_what_one_rank_gives_at_any_token_count(world: int, name: str) -> None:
     cuts = [(5, 8), (5, 6), (3, 2), (1, 2)]  # 60, 45, 9 and 3 tokens, 12, 9, 3 and 3 a frame: few of them divide
     case = Case.of("pro")

@@ -379,7 +379,10 @@ def cut_forward(
 
 @pytest.mark.parametrize(
     ("world", "name"),
-    [(2, "ring"), (3, "auto"), pytest.param(4, "ulysses", marks=pytest.mark.long), (8, "auto")],
+    [
+        *(pytest.param(*case, marks=pytest.mark.long) for case in ((2, "ring"), (3, "auto"), (4, "ulysses"))),
+        (8, "auto"),
+    ],
     ids=str,
 )
 def test_ranks_give_what_one_rank_gives_at_any_token_count(world: int, name: str) -> None:

@@ -28,6 +28,7 @@ from pipeline.pictures import to_i420
 from tests.tinymodel import write_model_dir
 
 SIZE = (64, 96)
+SMALL = (64, 64)  # where nobody looks at the pictures
 HOP = 28 * 640
 ENCODERS = ("models_t5_umt5-xxl-enc-bf16.pth", "models_clip_open-clip-xlm-roberta-large-vit-huge-14.pth")
 
@@ -54,6 +55,11 @@ def cache(model: Path) -> Path:
 @pytest.fixture(scope="module")
 def avatar(model: Path) -> Avatar:
     return load_avatar(picture(model.parent / "face.png"), SIZE)
+
+
+@pytest.fixture(scope="module")
+def small(model: Path) -> Avatar:
+    return load_avatar(picture(model.parent / "small.png"), SMALL)
 
 
 @pytest.fixture(scope="module")
@@ -329,15 +335,15 @@ def test_a_damaged_file_is_made_anew(
     assert files(tmp_path) == [path.name]
 
 
-def test_old_files_make_room(model: Path, avatar: Avatar, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_files_make_room(model: Path, small: Avatar, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.engines.diffusion.baked.KEPT_FILES", 2)
-    paths = [fresh(model, tmp_path, prompt=f"Prompt {index}.").bake(avatar) for index in range(3)]
+    paths = [fresh(model, tmp_path, prompt=f"Prompt {index}.").bake(small) for index in range(3)]
     assert [path.exists() for path in paths] == [False, True, True]
 
 
-def test_beats_come_while_an_avatar_is_baked(model: Path, avatar: Avatar, tmp_path: Path) -> None:
+def test_beats_come_while_an_avatar_is_baked(model: Path, small: Avatar, tmp_path: Path) -> None:
     beats: list[int] = []
-    fresh(model, tmp_path, beat=lambda: beats.append(1)).bake(avatar)
+    fresh(model, tmp_path, beat=lambda: beats.append(1)).bake(small)
     assert len(beats) >= 5
 
 
@@ -357,7 +363,7 @@ def test_one_engine_plays_several_avatars_and_forgets_the_one_opened_longest_ago
 ) -> None:
     monkeypatch.setattr("pipeline.engines.diffusion.engine.AVATARS_KEPT", 2)
     live = fresh(model, tmp_path / "cache")
-    people = [load_avatar(picture(tmp_path / f"{shade}.png", shade), SIZE) for shade in (0, 40, 80)]
+    people = [load_avatar(picture(tmp_path / f"{shade}.png", shade), SMALL) for shade in (0, 40, 80)]
     states = [live.open(person, 1) for person in people[:2]]
     live.open(people[0], 1)
     live.open(people[2], 1)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.unit.test_hand import Office, door
-
-schemathesis = pytest.importorskip("schemathesis", reason="`pip install .[test]` brings it")
-hypothesis = pytest.importorskip("hypothesis", reason="schemathesis brings it")
 
 ENDLESS = ["/live.flv", "/events"]  # streams
 CHECKS = {
@@ -38,9 +34,11 @@ OPERATIONS = [
 ]
 
 
-@pytest.fixture
-def api(tmp_path: Path) -> Any:
-    return schemathesis.openapi.from_asgi("/openapi.json", door(Office(tmp_path)), headers={"host": "127.0.0.1"})
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    schemathesis = pytest.importorskip("schemathesis", reason="`pip install .[test]` brings it")
+    office = door(Office(tmp_path_factory.mktemp("office")))
+    return schemathesis.openapi.from_asgi("/openapi.json", office, headers={"host": "127.0.0.1"})
 
 
 def test_every_operation_is_tried(api: Any) -> None:
@@ -51,6 +49,8 @@ def test_every_operation_is_tried(api: Any) -> None:
 @pytest.mark.parametrize("mode", ["positive", "negative"])
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
 def test_the_api_is_as_it_is_documented(api: Any, method: str, path: str, mode: str) -> None:
+    import hypothesis
+    import schemathesis
     from schemathesis import GenerationMode
     from schemathesis.checks import CHECKS as KNOWN
 

@@ -6,6 +6,7 @@ import os
 import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -30,6 +31,8 @@ from pipeline.wire import AudioChunk, Cut, Report, SpeechDemand
 from tts.synthesizer import Piece
 
 HOP = 9_600
+PLAYS = int(os.environ.get("SEEDS", "30"))  # random ones of a room
+LONG_PLAYS = max(PLAYS, 90)  # with the long tests
 
 
 def utterance(name: str, count: int = 1, lane: str = "command", mode: str = "append", **more: object) -> Utterance:
@@ -601,6 +604,12 @@ def test_a_script_goes_on_after_a_restart_and_when_all_state_is_lost_after_what_
     assert len(set(room.heard)) == len(room.heard)
 
 
+def seeds(share: int) -> list[Any]:
+    """Of that part of the plays; those beyond the first ones are long."""
+    first, last = PLAYS // share, LONG_PLAYS // share
+    return [*range(first), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(first, last))]
+
+
 class Play:
     """Random play of a room, and what must hold after it. `seed` tells all of it."""
 
@@ -760,7 +769,7 @@ def test_without_its_notes_a_director_goes_on_in_the_script_where_the_journal_en
     assert [key[0] for key in room.heard[:36]] == [f"script:0:{number}" for number in range(36)]
 
 
-@pytest.mark.parametrize("seed", range(int(os.environ.get("SEEDS", "90"))))
+@pytest.mark.parametrize("seed", seeds(1))
 def test_nothing_is_lost_and_nothing_repeated_whatever_dies(seed: int) -> None:
     play = Play(seed)
     for number in range(500):
@@ -768,7 +777,7 @@ def test_nothing_is_lost_and_nothing_repeated_whatever_dies(seed: int) -> None:
     play.end()
 
 
-@pytest.mark.parametrize("seed", range(int(os.environ.get("SEEDS", "90")) // 3))
+@pytest.mark.parametrize("seed", seeds(3))
 def test_nothing_is_lost_even_when_the_notes_are(seed: int) -> None:
     play = Play(seed, notes_may_go=True)
     for number in range(500):
