@@ -15,13 +15,16 @@ from broadcaster.config import Config
 from broadcaster.connectors.mapping import load as load_mapping
 from broadcaster.disk import writable
 from broadcaster.schedule.jobs import job_of, verify
+from broadcaster.script.check import strangers
 from broadcaster.script.load import load as load_script
+from broadcaster.script.model import Mistake, raise_for
 from broadcaster.script.products import load as load_products
 from pipeline.avatar import load_avatar
 from pipeline.clock import RealClock
 from pipeline.engine import load_engine
 from pipeline.errors import AvatarError, BadInput, ConfigError, ScriptError, SpeechError
 from pipeline.follower import CACHE, RANKED
+from pipeline.personfiles import persons
 from tts import sherpa_model
 from tts.fallback import make_chain
 from tts.prosody import read_diction
@@ -64,7 +67,29 @@ def _avatar(config: Config) -> list[str]:
     except AvatarError as error:
         raise ConfigError(f"avatar.image: {error}") from error
     size = f"{config.avatar.size[0]}×{config.avatar.size[1]}"
-    return [f"avatar: {avatar.name}, {size}, engine {config.avatar.engine}", *_tiers(config)]
+    return [f"avatar: {avatar.name}, {size}, engine {config.avatar.engine}", *_persons(config), *_tiers(config)]
+
+
+def _persons(config: Config) -> list[str]:
+    """Everybody who can be called into the picture can be drawn there."""
+    if config.avatar.persons is None:
+        return []
+    engine = load_engine(config.avatar.engine, **(_options(config) if config.avatar.engine in RANKED else {}))
+    try:
+        found = persons(config.avatar.image, config.avatar.persons)
+    except ConfigError as error:
+        raise ConfigError(f"avatar.persons: {error}") from error
+    faults = []
+    for path in found.values():
+        try:
+            engine.format(load_avatar(path, config.avatar.size))
+        except AvatarError as error:
+            told = str(error)
+            faults.append(f"avatar.persons: {told}" if str(path) in told else f"avatar.persons: {path}: {told}")
+    if faults:
+        raise ConfigError("\n".join(faults))
+    names = ", ".join(found)
+    return [f"persons: {names}"]
 
 
 def _tiers(config: Config) -> list[str]:
@@ -121,21 +146,30 @@ def _queue(config: Config) -> list[str]:
 
 
 def _script(config: Config) -> list[str]:
-    return _read("script", config.script.file if config.script else None)
+    return _read(config, "script", config.script.file if config.script else None)
 
 
 def _evergreen(config: Config) -> list[str]:
-    return _read("evergreen", config.evergreen.file if config.evergreen else None)
+    return _read(config, "evergreen", config.evergreen.file if config.evergreen else None)
 
 
-def _read(section: str, path: Path | None) -> list[str]:
+def _read(config: Config, section: str, path: Path | None) -> list[str]:
     if path is None:
         return []
     try:
         found = load_script(path)
+        raise_for(path, _strangers(config, path))
     except ScriptError as error:
         raise ConfigError(f"{section}.file: {error}") from error
     return [f"{section}: {path}, {sum(1 for _ in found.lines())} utterances"]
+
+
+def _strangers(config: Config, path: Path) -> list[Mistake]:
+    """Calls for persons that the room does not have; a directory that cannot be used is told of by itself."""
+    try:
+        return strangers(path, persons(config.avatar.image, config.avatar.persons))
+    except ConfigError:
+        return []
 
 
 def _schedule(config: Config) -> list[str]:
@@ -145,7 +179,7 @@ def _schedule(config: Config) -> list[str]:
         job = job_of(section.model_dump(mode="json"), config.timezone or "")
         verify(job)
         if job.script:
-            _read(f"schedule.{job.name}", section.script)
+            _read(config, f"schedule.{job.name}", section.script)
         lines.append(f"schedule: {job.name}: {job.what()}, {job.when()}")
     return lines
 

@@ -21,6 +21,7 @@ from broadcaster.config_chat import ChatSection
 from broadcaster.guard.settings import GUARD
 from broadcaster.names import PREVIEW, PROBE, pusher_name
 from pipeline.follower import RANKED
+from pipeline.personfiles import persons
 from pipeline.shipped import PRESENTER
 
 LOADING_S = 60.0  # imports on a cold disk, pictures, codecs
@@ -163,6 +164,7 @@ def _director(config: Config, runtime_dir: Path, owner: str) -> Plan:
         "schedule": [job.model_dump(mode="json", exclude_none=True) for job in config.schedule],
         "chat_stream": config.chat.stream if config.chat else 0,
         "guard": config.guard.spec() if config.guard else None,
+        "persons": list(persons(config.avatar.image, config.avatar.persons)),
         "control_host": config.control.host,
         "control_port": config.control.port,
         "control_token": config.control.token.get_secret_value() if config.control.token else "",
@@ -203,6 +205,7 @@ def _engine(config: Config, runtime_dir: Path) -> Plan:
 
 def _tier(config: Config, runtime_dir: Path, tier: tiers.Tier, name: str) -> Plan:
     avatar = config.avatar
+    found = persons(avatar.image, avatar.persons)
     spec = {
         "name": name,
         "engine": tier.engine,
@@ -214,6 +217,7 @@ def _tier(config: Config, runtime_dir: Path, tier: tiers.Tier, name: str) -> Pla
         "drawn": list(tier.size) if tier.size != avatar.size else None,
         "seed": avatar.seed,
         "rtf_max": avatar.rtf_max,
+        "persons": {name: str(path) for name, path in found.items()} if len(found) > 1 else {},
     }
     if tier.engine not in RANKED:
         return Plan(f"engine-{name}", "engine", 1, ENGINE_PHASES, spec)

@@ -56,6 +56,7 @@ S = TypeVar("S", bound=Section)
 
 class AvatarSection(Section):
     image: Path | None = None
+    persons: Path | None = None
     engine: str = "portrait"
     size: tuple[int, int] = (448, 768)
     seed: int = Field(default=0, ge=0, lt=2**31)

@@ -27,7 +27,7 @@ class Continuity(msgspec.Struct, frozen=True):
     lease that was held. paused: by an operator. skipped: ids of which no more may be said. talking: the person's talk
     that was on air, which ends with its director. before_talk: so many of `out` were given away before it. programmes:
     places in those of the schedule, by run. variables: of scripts, as they were told from outside. turns: that were
-    open before `out`, and the lanes that opened them.
+    open before `out`, and the lanes that opened them. person: who is in the picture. ordered: see broadcaster.persons.
     """
 
     out: list[Key] = []
@@ -48,6 +48,8 @@ class Continuity(msgspec.Struct, frozen=True):
     programmes: dict[str, Place] = {}
     variables: dict[str, str] = {}
     turns: dict[str, int] = {}
+    person: str = ""
+    ordered: tuple[int, str] = (0, "")
 
 
 def load(path: Path) -> Continuity:

@@ -94,6 +94,13 @@ class Desk:
     def goto(self, section: str, now: bool) -> Outcome:
         return self._ordered("goto", self._show.takeover.goto(section, now))
 
+    def person(self, name: str) -> Outcome:
+        return self._ordered("person", self._show.persons.order(name))
+
+    def persons(self) -> tuple[str, list[str]]:
+        persons = self._show.persons
+        return persons.on_air, list(persons.names)
+
     def sections(self) -> list[str]:
         return self._show.takeover.sections()
 

@@ -144,6 +144,7 @@ class Director:
         reading = self._manuscript.open(saved.place)
         self._show = Show(Rundown(), reading, saved, clock, self._put, self._is_settling)
         self._manuscript.revised, self._manuscript.ended = self._revise, self._show.without_script
+        self._show.persons.names = spec.persons
         self._show.cut, self._show.forget, self._show.speech_of = self._cut, self._forget, self._speech_of
         self._show.voices_work, self._show.can_say = lambda: self._voice.works, self._can_say
         self._show.evergreen = self._evergreen()
@@ -158,6 +159,7 @@ class Director:
         self._journal = self._journal_after(saved.seen, saved.seen_s)
         self._evidence = self._evidence_after(saved.seen)
         self._supply = Supply(self._show, Timeline(), clock, saved.timeline)
+        self._supply.persons = self._show.persons
         self._microphone = Microphone(self._show, self._supply, clock, self._answer)
         self._show.talk_began = self._microphone.begun
         self._show.takeover.hang_up = self._microphone.hang_up
@@ -520,6 +522,7 @@ class Director:
             "schedule": self._schedule.facts(),
             "held": self._show.takeover.paused,
             "talking": self._microphone.talking,
+            "person": self._show.persons.on_air,
             **self._manuscript.facts(),
         }
 

@@ -13,7 +13,8 @@ from tts.settings import NO_SETTINGS, ProviderSettings
 
 class DirectorSpec(msgspec.Struct, frozen=True):
     """The director's section. voice_chain: providers in order. ack: any | all | NAME of an output. chat_stream: entries
-    that the stream of comments may hold; 0: nobody answers them. guard: None = whatever comes is said.
+    that the stream of comments may hold; 0: nobody answers them. guard: None = whatever comes is said. persons: who can
+    be called into the picture, whom it begins with first.
     """
 
     room: str
@@ -48,3 +49,4 @@ class DirectorSpec(msgspec.Struct, frozen=True):
     schedule: list[dict[str, Any]] = []
     chat_stream: int = 0
     guard: GuardSpec | None = None
+    persons: list[str] = []

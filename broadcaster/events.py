@@ -55,6 +55,7 @@ GUARD_STOPPED = "guard.stopped"
 CHAT_ANSWERED = "chat.answered"
 CHAT_MERGED = "chat.merged"
 CHAT_DROPPED = "chat.dropped"
+PERSON_CHANGED = "person.changed"
 
 SETTLING = (AIRED, SKIPPED, EXPIRED, DEAD_LETTERED, DUPLICATE, TURN_ENDED)
 """The last word on a stream entry: it is acknowledged with it."""

@@ -52,6 +52,8 @@ def _air(status: Mapping[str, Any], playout: Mapping[str, Any]) -> Iterator[str]
     director = status.get("children", {}).get("director", {}).get("facts", {})
     if director.get("held"):
         yield "paused: by an operator, until `broadcaster resume`; lane live alone speaks"
+    if person := director.get("person"):
+        yield f"in the picture: {person}"
     if director.get("talking"):
         yield "a person is talking"
 

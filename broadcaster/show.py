@@ -20,6 +20,7 @@ from broadcaster.guard.post import Post
 from broadcaster.ledger import Ledger
 from broadcaster.pace import Pace
 from broadcaster.patience import TRIES, Patience
+from broadcaster.persons import Persons
 from broadcaster.prompter import Prompter
 from broadcaster.rundown import Placed, Rundown
 from broadcaster.schedule.programmes import Programmes
@@ -79,6 +80,7 @@ class Show:
         self.can_say: Callable[[str], bool] = lambda sentence: True
         self.evergreen: Evergreen | None = None
         self.post = Post(None, list, emit)
+        self.persons = Persons(saved.person, saved.ordered, emit)
         self.opened = False  #: nothing new begins before what an earlier director left was read
         self.paused = False  #: nothing new begins while nobody would hear it
         self.draining = False  #: nothing new begins any more
@@ -375,6 +377,9 @@ class Show:
     def report(self, report: Report, replayed: bool = False) -> None:
         """Take a report of the journal. `replayed`: it was written while no director listened."""
         self._seen, self._seen_s = report.seq, report.wall_s
+        if report.what == "person":
+            self.persons.shown(report)
+            return
         if replayed and report.utterance and not self._has_notes:
             self._lost_on_start = True
             self._prompter.go_on_at(report.utterance)
@@ -645,6 +650,8 @@ class Show:
             talking=talk[0] if talk else self._talk_before,
             before_talk=self._rundown.out.index(talk) if talk else sum(1 for key in out if key in self._before_talk),
             turns=self._rundown.turns_before_out(),
+            person=self.persons.seen,
+            ordered=self.persons.ordered,
         )
 
     def waiting(self) -> int:

@@ -14,6 +14,7 @@ from typing import Protocol
 import msgspec
 import structlog
 
+from broadcaster.persons import Persons
 from broadcaster.timeline import Chunk, Line, Speech, Timeline
 from broadcaster.utterance import Key
 from pipeline.arrays import Pcm
@@ -79,6 +80,7 @@ class Supply:
         self._repeat = False
         self._quiet_ns: int | None = None  #: since when all that was given away is heard
         self.hop_samples = 0  #: that were asked for last
+        self.persons: Persons | None = None  #: that may be called into the picture
 
     @property
     def has_fed(self) -> bool:
@@ -194,7 +196,10 @@ class Supply:
             self._quiet_ns = now_ns if self._quiet_ns is None else self._quiet_ns
             self._timeline.rest((now_ns - self._quiet_ns) * AIR_HZ // NS)
         self._timeline.replan(self._source.lines())
+        call = self._timeline.call = self.persons.due(self._clock.now_ns()) if self.persons else None
         chunk = self._timeline.take(demand.hop_samples, demand.ahead_samples)
+        if self.persons and call is not None and self._timeline.call is None:
+            self.persons.given(self._clock.now_ns())
         if chunk is not None and chunk.begun:
             self._quiet_ns = None
             self._source.begun(chunk.begun)
@@ -203,6 +208,8 @@ class Supply:
     def _drop(self) -> None:
         self._timeline.clear()
         self._last, self._repeat = None, False
+        if self.persons:
+            self.persons.lost()
 
 
 def _message(demand: SpeechDemand, chunk: Chunk) -> AudioChunk:
@@ -213,7 +220,7 @@ def _message(demand: SpeechDemand, chunk: Chunk) -> AudioChunk:
         hop_samples=demand.hop_samples,
         ahead_samples=chunk.ahead_samples,
         marks=chunk.marks,
-        until=chunk.until,
+        until=chunk.until or demand.after,
     )
 
 

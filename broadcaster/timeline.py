@@ -138,6 +138,7 @@ class Timeline:
         self._flows = False  #: hop has followed hop since then
         self._before: Line | None = None  #: the newest sentence that was given away
         self._until: Position | None = None
+        self.call: Mark | None = None  #: a person's, to be given at the next sentence end, or in silence at once
 
     @property
     def going_on(self) -> Line | None:
@@ -184,8 +185,9 @@ class Timeline:
         self._drop_failed()
         spans, filled = self._walk(hop)
         self._flows = spans is not None
+        at = self._call_at(hop, spans)
         if spans is None:
-            return None
+            return None if at is None else self._silent(hop)
         following, reach = self._walk_on(hop + ahead - ahead % AIR_PER_DRIVE, spans, filled, hop)
         air, drive = silence(hop), silence(reach // AIR_PER_DRIVE)
         for span in following:
@@ -193,8 +195,33 @@ class Timeline:
             span.line.speech.copy(
                 span.begin, span.samples, air[span.at :], drive[span.at // AIR_PER_DRIVE : span.end // AIR_PER_DRIVE]
             )
-        marks = sorted((mark for span in following for mark in _marks(span)), key=lambda mark: mark.at)
+        marks = self._called(at) + [mark for span in following for mark in _marks(span)]
+        marks.sort(key=lambda mark: mark.at)
         return self._commit(hop, spans, Chunk(air, drive, reach - hop, marks, None, []))
+
+    # ── a person is called ───────────────────────────────────────────────────────────────────────
+
+    def _call_at(self, hop: int, spans: list[_Span] | None) -> int | None:
+        """Where in the hop the sentence ends that was begun before it, its first sample where none was; None: later."""
+        if self.call is None:
+            return None
+        if self.going_on is None:
+            return 0
+        first = spans[0] if spans else None
+        return first.end if first is not None and first.finishes and first.end < hop else None
+
+    def _called(self, at: int | None) -> list[Mark]:
+        """The call, which is given by that."""
+        call = self.call
+        if call is None or at is None:
+            return []
+        self.call = None
+        return [call.moved(at)]
+
+    def _silent(self, hop: int) -> Chunk:
+        """A hop of silence that calls."""
+        self._quiet += hop
+        return Chunk(silence(hop), silence(hop // AIR_PER_DRIVE), 0, self._called(0), self._until, [])
 
     # ── laying out ───────────────────────────────────────────────────────────────────────────────
 

@@ -6,6 +6,8 @@ also after a cut, which takes back what was rendered and never seen. Pure; no en
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pipeline.engine import MotionState
 
 NOTHING_SHOWN = -1
@@ -33,11 +35,14 @@ class CarryOver:
         for old in [kept for kept in self._after if kept < sequence]:
             del self._after[old]
 
-    def rewind(self, sequence: int) -> bool:
-        """Go on from the state after `sequence`; false (and no change) when it is not known."""
+    def rewind(self, sequence: int, amended: Callable[[MotionState], MotionState] = lambda state: state) -> bool:
+        """Go on from the state after `sequence`; false (and no change) when it is not known.
+
+        amended: what of it stands when the segment was not seen to its end.
+        """
         if sequence not in self._after:
             return False
-        self._state = self._after[sequence]
+        self._state = amended(self._after[sequence])
         for undone in [kept for kept in self._after if kept > sequence]:
             del self._after[undone]
         return True

@@ -76,8 +76,16 @@ class AvatarEngine(Protocol):
     def format(self, avatar: Avatar) -> MediaFormat:
         """What this engine delivers for this avatar."""
 
-    def open(self, avatar: Avatar, seed: int, after: Frames | None = None) -> MotionState:
-        """A state to begin from. `after`: frames on air, so that the first segment follows them."""
+    def open(
+        self, avatar: Avatar, seed: int, after: Frames | None = None, beside: MotionState | None = None
+    ) -> MotionState:
+        """A state to begin from. `after`: frames on air, so that the first segment follows them.
+
+        beside: a state of another avatar, which hears the same: what was heard, and how it moves, goes on from there.
+        """
+
+    def is_open(self, avatar: Avatar) -> bool:
+        """Whether `open` of it takes no time: it is baked and in memory. Those that are stepped stay there."""
 
     def step(self, jobs: Sequence[Job]) -> Sequence[Made]:
         """Render one hop for each job, in order; batched where shapes agree. EngineError ends the process."""

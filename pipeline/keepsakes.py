@@ -37,11 +37,14 @@ class Poses:
         self._read_of = 0  # when the file was written that was read last
         self._is_refused = False
 
-    def left(self) -> MotionState | None:
-        """What the last process of this engine left; None when there is nothing that can be taken up."""
+    def left(self, avatar: Avatar | None = None) -> MotionState | None:
+        """What the last process of this engine left; None when there is nothing that can be taken up.
+
+        avatar: whose pose it is to be, None = the room's own.
+        """
         self._read_of = _written_ns(self._path)
         try:
-            return self._engine.restore(self._avatar, self._path.read_bytes())
+            return self._engine.restore(avatar or self._avatar, self._path.read_bytes())
         except FileNotFoundError:
             return None
         except (OSError, EngineError) as error:

@@ -82,6 +82,7 @@ QUESTION = "question"  #: beside SENTENCE: it answers what viewers asked, which 
 WORD = "word"
 PHONEME = "phoneme"  #: text = IPA
 CUE = "cue"  #: an instruction to the avatar; text = its name, as `smile`
+PERSON = "person"  #: from here on this person is in the picture; text = the name
 
 
 def is_open_after(marks: Sequence[Mark], before: bool) -> bool:

@@ -77,6 +77,14 @@ class EngineHello(msgspec.Struct, frozen=True, tag=True):
     hold: str = ""  # path of the baked hold loop, raw I420 frames of this size; "" = none
 
 
+class NewHold(msgspec.Struct, frozen=True, tag=True):
+    """engine → playout: another person is in the picture, and this is the loop to go with it ("" = none)."""
+
+    engine: str
+    incarnation: int
+    hold: str
+
+
 class Demand(msgspec.Struct, frozen=True, tag=True):
     """playout → engine: render the next segment. Playout alone hands out epochs and credits.
 
@@ -142,11 +150,13 @@ class Cut(msgspec.Struct, frozen=True, tag=True):
 class Report(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     """playout → journal: what viewers really heard. One line of JSON each, in order, without loss.
 
-    `what`: started | sentence | sentence_aired | aired | cut | lost | opened. `seq` rises for ever, over restarts.
+    `what`: started | sentence | sentence_aired | aired | cut | lost | person | opened. `seq` rises for ever, over
+    restarts.
     `frame`: the slot of air time, `sample` its audio sample (48 kHz, exact). `wall_s`: for people.
     started: its first sample was encoded. sentence: so was that of a sentence. sentence_aired, aired:
     the last sample of the sentence, of the utterance, was sent by the outputs that count. cut: a Cut
     or a panic ended it. lost: an engine's death did, after `samples` of the sentence. opened: playout started anew.
+    person: `text` is in the picture from here on; `utterance`: the one whose mark called, or the order's id.
     `timeline`: the newest cut known, so that a new director continues above it.
     """
 
@@ -159,6 +169,7 @@ class Report(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     sentence: int = 0
     samples: int = 0
     timeline: int = 0
+    text: str = ""
 
 
 # ── packets: playout → pusher ────────────────────────────────────────────────────────────────────
@@ -335,6 +346,7 @@ Message = (
     SpeechDemand
     | AudioChunk
     | EngineHello
+    | NewHold
     | EngineBye
     | Demand
     | Segment

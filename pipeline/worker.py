@@ -22,15 +22,15 @@ from pipeline.arrays import Frames, Pcm, silence, view_frames
 from pipeline.avatar import Avatar, load_avatar
 from pipeline.carryover import CarryOver
 from pipeline.clock import NS, SLOT_NS, Clock, RealClock
-from pipeline.engine import AvatarEngine, Job, MotionState
+from pipeline.engine import AvatarEngine, Job
 from pipeline.enlarge import resized
 from pipeline.errors import EngineError, TooSlow, WireError
-from pipeline.keepsakes import Poses, baked_hold
 from pipeline.lifeline import Lifeline
 from pipeline.media import MediaFormat, Position, is_open_after
+from pipeline.persons import Act, Cast, Scene, seen
 from pipeline.spoken import Speech, read
 from pipeline.tempo import Tempo
-from pipeline.wire import Demand, Drain, EngineBye, EngineHello, Segment, SpeechDemand, decode
+from pipeline.wire import Demand, Drain, EngineBye, EngineHello, NewHold, Segment, SpeechDemand, decode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,6 +49,8 @@ log = structlog.get_logger()
 
 class WorkerSpec(msgspec.Struct, frozen=True):
     """name: the engine's id on the wires. image: "" = the shipped presenter. options: what the engine is made with.
+
+    persons: names and files of all who can be in the picture, the room's own first; {}: nobody else.
 
     width, height: on air, pixels. drawn: what the engine draws, None = the same. rtf_max: a step that takes so many
     times its media, or longer, is too slow. must_keep_up: there is a lighter tier, so an engine whose steps are all too
@@ -72,6 +74,7 @@ class WorkerSpec(msgspec.Struct, frozen=True):
     drawn: tuple[int, int] | None = None
     rtf_max: float = 1.0
     must_keep_up: bool = False
+    persons: dict[str, str] = {}
 
     @property
     def size(self) -> tuple[int, int]:
@@ -116,8 +119,8 @@ class Worker:
         self._format: MediaFormat = engine.format(avatar)
         self._incarnation = clock.now_ns()
         self._context: zmq.Context[Any] = zmq.Context()
-        self._poses = Poses(spec, engine, avatar)
-        self._pose: MotionState | None = None  # the one that was found, until the first demand
+        self._cast = Cast(spec, engine, avatar)
+        self._pose: Scene | None = None  # the one that was found, until the first demand
         self._hold = ""
         # what playout wants
         self._demand: Demand | None = None
@@ -142,9 +145,10 @@ class Worker:
         """Warm the engine up, bake what is missing, take up the last pose, and knock at the doors."""
         self._lifeline.beat("warming")
         self._warm_up()
-        self._hold = baked_hold(self._spec, self._engine, self._avatar)
-        self._pose = self._poses.left()
-        self._carry = CarryOver(self._engine.open(self._avatar, self._spec.seed) if self._pose is None else self._pose)
+        self._cast.open(lambda: self._lifeline.beat("warming"))
+        self._pose = self._cast.left()
+        self._carry = CarryOver(self._cast.begun() if self._pose is None else self._pose)
+        self._hold = self._cast.hold(self._carry.state)
         directory = Path(self._spec.runtime_dir)
         self._frames_socket = link.connect(self._context, directory, link.FRAMES, self._spec.name)
         self._speech_socket = link.connect(self._context, directory, link.SPEECH, self._spec.name)
@@ -158,6 +162,7 @@ class Worker:
         while not self._is_done():
             others()
             self._knock()
+            self._tell_hold()
             self._ask_for_speech()
             self._poller.poll(self._wait_ms())
             self._hear_lifeline()
@@ -223,7 +228,7 @@ class Worker:
         """Playout began anew or cut: take back what was not seen, and speech that is void."""
         if self._epoch == 0:
             self._begin(after)
-        elif demand.shown >= 0 and not self._carry.rewind(demand.shown):
+        elif demand.shown >= 0 and not self._carry.rewind(demand.shown, lambda scene: seen(scene, demand.shown_frames)):
             log.warning("epoch.unknown", shown=demand.shown, newest=self._carry.sequence)
         if demand.timeline != self._timeline:
             self._timeline = demand.timeline
@@ -238,12 +243,13 @@ class Worker:
 
     def _begin(self, after: Frames | None) -> None:
         """The first demand: go on from the pose that this engine showed last, also on another tier and a moment ago."""
-        if self._poses.has_moved():
-            self._pose = self._poses.left()
+        moved = self._cast.has_moved()
+        if moved:
+            self._pose = self._cast.left()
         if self._pose is not None:
             self._carry = CarryOver(self._pose)
-        elif after is not None:
-            self._carry = CarryOver(self._engine.open(self._avatar, self._spec.seed, after))
+        elif after is not None or moved:
+            self._carry = CarryOver(self._cast.begun(after))
         self._pose = None
 
     # ── what is decided ──────────────────────────────────────────────────────────────────────────
@@ -259,6 +265,11 @@ class Worker:
         """When to stop waiting for speech: the buffer lasts, less the time to render and a margin."""
         assert self._demand is not None
         return self._demanded_ns + self._demand.slack_frames * SLOT_NS - self._tempo.render_ns - MARGIN_NS
+
+    def _has_time(self, demand: Demand) -> bool:
+        """Whether two persons can be drawn at once before playout's buffer runs dry."""
+        until_ns = self._demanded_ns + demand.slack_frames * SLOT_NS - MARGIN_NS
+        return self._clock.now_ns() + 2 * self._tempo.render_ns <= until_ns
 
     def _wait_ms(self) -> int:
         if self._demand is None:
@@ -289,6 +300,13 @@ class Worker:
             ),
         )
 
+    def _tell_hold(self) -> None:
+        """Who came into the picture, or is back in it, is who moves on hold."""
+        if (hold := self._cast.hold(self._carry.state)) != self._hold:
+            news = NewHold(engine=self._spec.name, incarnation=self._incarnation, hold=hold)
+            if link.send(self._frames_socket, news):
+                self._hold = hold
+
     def _ask_for_speech(self) -> None:
         """Keep one question open at the director, and put it again when it was not answered for long."""
         now = self._clock.now_ns()
@@ -314,16 +332,20 @@ class Worker:
         self._demand = None
         self._ask_for_speech()
         air, job = self._job(speech)
+        act = self._cast.act(self._carry.state, job, has_time=self._has_time(demand))
         self._beat(busy=True)
         began_ns = self._clock.now_ns()
-        made = self._engine.step([job])[0]
-        self._check(made.frames)
+        drawn = self._engine.step(act.jobs)
+        for one in drawn:
+            self._check(one.frames)
+        made = act.made(drawn)
         frames = resized(made.frames, self._spec.width, self._spec.height)
         took_ns = self._clock.now_ns() - began_ns
-        self._tempo.took(took_ns)
+        self._tempo.took(took_ns // len(act.jobs))  # two persons are drawn for half a second, and seldom
         sequence = self._carry.made(made.state)
-        self._send(self._segment(demand, speech, sequence, took_ns, made.notes), frames, air)
-        self._poses.keep(made.state)
+        self._send(self._segment(demand, speech, sequence, took_ns, made.notes, act), frames, air)
+        self._cast.keep(made.state)
+        self._cast.prepare(made.state)
         if speech is not None:
             self._in_sentence = is_open_after(speech.marks_of_hop, self._in_sentence)
         self._segments += 1
@@ -336,7 +358,13 @@ class Worker:
         return speech.air, Job(self._carry.state, speech.drive[:hop], speech.drive[hop:], speech.chunk.marks)
 
     def _segment(
-        self, demand: Demand, speech: Speech | None, sequence: int, took_ns: int, notes: Mapping[str, float]
+        self,
+        demand: Demand,
+        speech: Speech | None,
+        sequence: int,
+        took_ns: int,
+        notes: Mapping[str, float],
+        act: Act,
     ) -> Segment:
         media = self._format
         return Segment(
@@ -351,7 +379,7 @@ class Worker:
             height=self._spec.height,
             speech=speech is not None,
             render_ms=took_ns // 1_000_000,
-            marks=[] if speech is None else speech.marks_of_hop,
+            marks=act.marks([] if speech is None else speech.marks_of_hop, opens=self._last_sent is None),
             notes={name: float(value) for name, value in notes.items()},
         )
 

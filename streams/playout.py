@@ -25,7 +25,7 @@ from pipeline.heap import Tidy
 from pipeline.journal import Journal
 from pipeline.lifeline import Lifeline
 from pipeline.media import AIR_SAMPLES, FPS
-from pipeline.wire import Cut, Drain, EngineBye, EngineHello, Panic, Report, Retarget, Segment, decode_any
+from pipeline.wire import Cut, Drain, EngineBye, EngineHello, NewHold, Panic, Report, Retarget, Segment, decode_any
 from streams.air import Air
 from streams.buffer import Buffer
 from streams.chronicle import Chronicle
@@ -235,6 +235,9 @@ class Playout:
                     self._air.accept(message, parts[2:])
                 elif isinstance(message, EngineHello):
                     self._welcome(message, bytes(parts[0]))
+                elif isinstance(message, NewHold):
+                    if message.hold and message.engine in self._identities:
+                        self._hold(message.engine, message.hold)
                 elif isinstance(message, EngineBye):
                     if self._air.bye(message):
                         log.info("engine.left", engine=message.engine, incarnation=message.incarnation)
@@ -251,11 +254,14 @@ class Playout:
             return
         log.info("engine.joined", engine=hello.engine, incarnation=hello.incarnation, hop_frames=hello.hop_frames)
         if hello.hold:
-            try:
-                self._air.hold(HoldLoop(Path(hello.hold), hello.width, hello.height))
-                self._handover.hold(hello.hold)
-            except BadInput as error:
-                log.warning("hold.unusable", engine=hello.engine, reason=str(error))
+            self._hold(hello.engine, hello.hold)
+
+    def _hold(self, engine: str, path: str) -> None:
+        try:
+            self._air.hold(HoldLoop(Path(path), self._spec.width, self._spec.height))
+            self._handover.hold(path)
+        except BadInput as error:
+            log.warning("hold.unusable", engine=engine, reason=str(error))
 
     def _hear_director(self) -> None:
         for _ in range(MESSAGES_MAX):

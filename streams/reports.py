@@ -1,7 +1,7 @@
 """What viewers really heard: from marks that go on air to reports, at the right moment. Pure.
 
 In: each slot's marks; cuts; whether what was begun can still go on; how far the encoder and the outputs
-are. Out: reports, in order. `started`, `sentence`, `cut` and `lost` wait until their sample is encoded,
+are. Out: reports, in order. `started`, `sentence`, `cut`, `lost` and `person` wait until their sample is encoded,
 `sentence_aired` and `aired` until it was sent by the outputs that count. It writes no file
 (streams.chronicle does) and knows no time but samples. One thread calls the slots' side, another
 `due`: the two queues between them are deques.
@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pipeline.media import AIR_SAMPLES, ENDS, SENTENCE, SENTENCE_END, UTTERANCE, UTTERANCE_END, Mark
+from pipeline.media import AIR_SAMPLES, ENDS, PERSON, SENTENCE, SENTENCE_END, UTTERANCE, UTTERANCE_END, Mark
 from pipeline.wire import Report
 from streams.feed import Lineage
 
@@ -44,6 +44,7 @@ class Reporter:
         self._encoded: deque[Report] = deque()  # waiting for the encoder
         self._heard: deque[Report] = deque()  # waiting for the outputs
         self._told: set[tuple[str, str, int]] = set()  # ends since the last beginning
+        self._person = ""  # who is in the picture
 
     @property
     def speaking(self) -> str:
@@ -94,10 +95,18 @@ class Reporter:
             self._put(self._encoded, "sentence", mark.utterance, sample, mark.sentence)
         elif mark.kind == SENTENCE_END:
             self._end_sentence(mark, sample)
+        elif mark.kind == PERSON:
+            self._see(mark, sample)
         elif mark.kind == UTTERANCE_END:
             self._put(self._heard, "aired", mark.utterance, sample, mark.sentence)
             if self.speaking == mark.utterance:
                 self._speaking = None
+
+    def _see(self, mark: Mark, sample: int) -> None:
+        """Who is in the picture; what an order or a text called is told even when it changes nothing."""
+        if mark.utterance or mark.text != self._person:
+            self._put(self._encoded, "person", mark.utterance, sample, mark.sentence, text=mark.text)
+        self._person = mark.text
 
     def _end_sentence(self, mark: Mark, sample: int) -> None:
         speaking, samples = self._speaking, 0
@@ -118,7 +127,14 @@ class Reporter:
         return any(report.what == "aired" and report.utterance == utterance for report in list(self._heard))
 
     def _put(
-        self, queue: deque[Report], what: str, utterance: str, sample: int, sentence: int = 0, samples: int = 0
+        self,
+        queue: deque[Report],
+        what: str,
+        utterance: str,
+        sample: int,
+        sentence: int = 0,
+        samples: int = 0,
+        text: str = "",
     ) -> None:
         if len(queue) >= PENDING_MAX:
             queue.popleft()
@@ -133,6 +149,7 @@ class Reporter:
             sentence=sentence,
             samples=samples,
             timeline=self.timeline,
+            text=text,
         )
         queue.append(report)
         if queue is self._heard:

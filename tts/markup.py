@@ -6,6 +6,7 @@ never refuses a text: what is no mark is said as it stands, and only `faults` co
     [pause 0.8]  silence, seconds        [slow]…[/slow]  [fast]…[/fast]  [speed 1.2]…[/speed]  × the room's
     **word**     emphasis                [high]…[/high]  [low]…[/low]    [pitch +2]…[/pitch]   semitones
     [smile] …    a cue, see CUES         [lang fr]bonjour[/lang]         another language
+    [person anna]  who is in the picture from here on, of the room's persons
     [[           a bracket that is said
 
 Marks nest: speeds multiply, pitches add, the innermost language counts. One that is not closed lasts to the end.
@@ -21,6 +22,8 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import NamedTuple
 
+from pipeline.personfiles import NAME as PERSON
+
 CUES = ("smile", "surprised", "nod", "point left", "point right", "look at card")
 SPEEDS = {"slow": 0.8, "fast": 1.25}
 PITCHES = {"high": 3.0, "low": -3.0}
@@ -29,7 +32,7 @@ SPEED = (0.5, 2.0)  #: of a stretch, all its marks together
 PITCH = (-12.0, 12.0)  #: semitones, all marks together
 DEEPEST = 8  #: marks around one another; one that is opened beyond is no mark
 
-ARGUMENTS = {"pause": "0.8", "speed": "1.2", "pitch": "+2", "lang": "fr"}  #: names that need one, and an example
+ARGUMENTS = {"pause": "0.8", "speed": "1.2", "pitch": "+2", "lang": "fr", "person": "anna"}  #: and an example of each
 NAMES = (*SPEEDS, *PITCHES, *ARGUMENTS, *CUES)
 PAIRED = frozenset({*SPEEDS, *PITCHES, "speed", "pitch", "lang", "**"})
 BOUNDS = {"pause": PAUSE_S, "speed": SPEED, "pitch": PITCH}
@@ -56,7 +59,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """at: index into the shown text of the character it stands before."""
+    """at: index into the shown text of the character it stands before. name: one of CUES, or "person NAME"."""
 
     name: str
     at: int
@@ -141,6 +144,17 @@ def parse(text: str) -> Marked:
 def plain(text: str) -> str:
     """What is shown. Of a marked text, once: a bracket that is said could be a mark the second time."""
     return parse(text).plain
+
+
+def persons(text: str) -> list[tuple[int, str]]:
+    """Who is called into the picture, and at which column of the text, from 1."""
+    return [(token.column, name) for token in _marks(text) if (name := person_of(token.name)) and token.kind == "cue"]
+
+
+def person_of(cue: str) -> str:
+    """The person that a cue of this name calls; "" for any other cue."""
+    kind, _, name = cue.partition(" ")
+    return name if kind == "person" else ""
 
 
 def faults(text: str) -> list[Fault]:
@@ -266,6 +280,8 @@ def _bracket(match: re.Match[str]) -> _Token:
     if match["closing"]:
         return _Token("close" if words in PAIRED else "unknown", source, column, words)
     if words in CUES:
+        return _Token("cue", source, column, words)
+    if name == "person" and PERSON.fullmatch(argument):
         return _Token("cue", source, column, words)
     if fixed := SPEEDS.get(words) or PITCHES.get(words):
         return _Token("open", source, column, words, fixed, fixed)

@@ -23,9 +23,9 @@ import msgspec
 import numpy as np
 
 from pipeline.errors import MessageError
-from pipeline.media import AIR_HZ, AIR_PER_DRIVE, CUE, WORD, Mark
+from pipeline.media import AIR_HZ, AIR_PER_DRIVE, CUE, PERSON, WORD, Mark
 from tts.lexicon import Lexicon, load
-from tts.markup import Cue, Span, parse
+from tts.markup import Cue, Span, parse, person_of
 from tts.reading import Reading, ShownWords
 from tts.synthesizer import Piece, Voice
 from tts.text import CHINESE, language_of, readable
@@ -253,7 +253,12 @@ class _Told:
         """The cues up to a place in the shown text, whose sound is at a sample."""
         due = [cue for cue in self._cues if cue.at <= place]
         self._cues = [cue for cue in self._cues if cue.at > place]
-        return [Mark(at, CUE, text=cue.name) for cue in due]
+        return [_mark(cue, at) for cue in due]
+
+
+def _mark(cue: Cue, at: int) -> Mark:
+    person = person_of(cue.name)
+    return Mark(at, PERSON, text=person) if person else Mark(at, CUE, text=cue.name)
 
 
 class _Sources:

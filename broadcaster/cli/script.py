@@ -26,7 +26,7 @@ def check(
     files: FilesArgument,
     products: ProductsOption = None,
     config: Annotated[
-        Path | None, typer.Option(help="Of a room: lines that its guard would stop are told as warnings.")
+        Path | None, typer.Option(help="Of a room: persons it does not have, and lines that its guard would stop.")
     ] = None,
 ) -> None:
     """Name line and column of every mistake; exit status 1 when there is one that is no mere warning."""
@@ -34,10 +34,11 @@ def check(
     from broadcaster.script import products as product_files
     from broadcaster.script.check import check as check_script
 
+    persons = _persons_of(config) if config else []
     guard = of_config(config) if config else None
     good = True
     for path in files:
-        checked = check_script(path, products)
+        checked = check_script(path, products, persons)
         good = good and checked.good
         for mistake in checked.mistakes:
             typer.echo(mistake.told(path))
@@ -80,3 +81,12 @@ def preview(
     begin_s = previewed.begin_s(at, room.timezone, RealClock().wall_s())
     for line in previewed.lines(script, catalog, room, begin_s, hours):
         typer.echo(line)
+
+
+def _persons_of(config: Path) -> list[str]:
+    """Who can be called into the picture of a room."""
+    from broadcaster.config import load
+    from pipeline.personfiles import persons
+
+    avatar = load(config).avatar
+    return list(persons(avatar.image, avatar.persons))

@@ -1,4 +1,4 @@
-"""The commands `pause | resume | skip | goto | sections | variables | takeover talk | script`: a hand on a room.
+"""The commands `pause | resume | skip | goto | sections | person | variables | takeover`: an operator's hand on a room.
 
 They go to the director's own socket in the room's runtime directory, which only its user may enter: no token is needed,
 and none is in argv.
@@ -36,7 +36,7 @@ ALIASES = {".markdown": ".md", ".ndjson": ".jsonl"}
 
 def add_to(main: typer.Typer) -> None:
     """The orders are commands of the program itself."""
-    for command in (pause, resume, skip, goto, sections, variables):
+    for command in (pause, resume, skip, goto, sections, person, variables):
         main.command()(command)
     main.add_typer(app, name="takeover")
 
@@ -69,6 +69,19 @@ def sections(config: ConfigOption = None) -> None:
     """List the sections of the script, as goto takes them."""
     for name in _ordered(config, "GET", "/sections")["sections"]:
         typer.echo(name)
+
+
+def person(
+    name: Annotated[str | None, typer.Argument(help="Who comes into the picture; left out: who can.")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Have a person come into the picture at the end of the sentence, or list whom the room has."""
+    if name is not None:
+        typer.echo(_ordered(config, "POST", "/person", {"person": name})["done"])
+        return
+    told = _ordered(config, "GET", "/persons")
+    for one in told["persons"]:
+        typer.echo(f"{one}  (in the picture)" if one == told["on_air"] else one)
 
 
 def variables(

@@ -6,12 +6,12 @@ used, and mistakes and warnings with their places. It reads both files, changes 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from broadcaster.script import products as product_files
-from broadcaster.script.load import Used, examined
+from broadcaster.script.load import Examined, Used, examined
 from broadcaster.script.model import Mistake, Script, Section
 from broadcaster.script.products import Catalog
 from broadcaster.script.settings import unknown
@@ -31,8 +31,11 @@ class Checked:
         return all(mistake.warning for mistake in self.mistakes)
 
 
-def check(path: Path, products: Path | None = None) -> Checked:
-    """Look at a script, and at the products file that it names; `products` is the one where it names none."""
+def check(path: Path, products: Path | None = None, persons: Collection[str] = ()) -> Checked:
+    """Look at a script, and at the products file that it names; `products` is the one where it names none.
+
+    persons: of the room; none: nobody knows who there is.
+    """
     text = read(path)
     found = examined(path, text)
     mistakes = list(found.mistakes)
@@ -43,7 +46,21 @@ def check(path: Path, products: Path | None = None) -> Checked:
         looking = _Variables(found.script, catalog, where)
         for used in found.used:
             mistakes += looking.mistakes(used)
+    mistakes += _strangers(found, persons) if persons else []
     return Checked(found.script, tuple(sorted(mistakes, key=_order)))
+
+
+def strangers(path: Path, persons: Collection[str]) -> list[Mistake]:
+    """Calls of a script for persons that its room does not have."""
+    return _strangers(examined(path, read(path)), persons)
+
+
+def _strangers(found: Examined, persons: Collection[str]) -> list[Mistake]:
+    return [
+        Mistake(one.line, one.column, unknown("person", one.name, tuple(persons)))
+        for one in found.called
+        if one.name not in persons
+    ]
 
 
 class _Variables:

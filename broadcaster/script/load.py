@@ -48,12 +48,24 @@ class Used:
 
 
 @dataclass(frozen=True, slots=True)
+class Called:
+    """A person whom a line calls into the picture, and where the mark stands."""
+
+    name: str
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
 class Examined:
-    """script: without all that is wrong; None where nothing is left. used: variables, in the order of the file."""
+    """script: without all that is wrong; None where nothing is left. used: variables, called: persons, in the order of
+    the file.
+    """
 
     script: Script | None
     mistakes: list[Mistake]
     used: Sequence[Used] = ()
+    called: Sequence[Called] = ()
 
 
 def load(path: Path) -> Script:
@@ -86,7 +98,9 @@ def _examined(path: Path, text: str) -> Examined:
     found = FORMATS.get(path.suffix.lower(), plain.draft)(text)
     mistakes = found.mistakes
     used: list[Used] = []
-    sections = tuple(section for draft in found.sections if (section := _section(draft, mistakes, used)) is not None)
+    called: list[Called] = []
+    drafted = (_section(draft, mistakes, used, called) for draft in found.sections)
+    sections = tuple(section for section in drafted if section is not None)
     given = settings.read(found.settings, settings.SCRIPT_KEYS, mistakes)
     if not sections:
         if not any(not mistake.warning for mistake in mistakes):
@@ -98,7 +112,7 @@ def _examined(path: Path, text: str) -> Examined:
         given["products"] = path.parent / given["products"]
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
     script = Script(path, sections, digest, variables=found.variables, **given)
-    return Examined(script, mistakes, used)
+    return Examined(script, mistakes, used, called)
 
 
 def _good(path: Path, found: Examined) -> Script:
@@ -121,7 +135,7 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _section(draft: DraftSection, mistakes: list[Mistake], used: list[Used]) -> Section | None:
+def _section(draft: DraftSection, mistakes: list[Mistake], used: list[Used], called: list[Called]) -> Section | None:
     given = settings.read(draft.settings, settings.SECTION_KEYS, mistakes)
     if not draft.lines:
         if given:
@@ -136,6 +150,9 @@ def _section(draft: DraftSection, mistakes: list[Mistake], used: list[Used]) -> 
     for line, variables in zip(draft.lines, named, strict=True):
         if variables:
             used.append(Used(tuple(variables), section, line.place))
+        if "[" in line.text:
+            calls = markup.persons(line.text.replace("\\[", "[["))
+            called += [Called(name, *line.place(column - 1)) for column, name in calls]
     return section
 
 

@@ -1,4 +1,4 @@
-"""Orders to the show by HTTP: pause, resume, skip, goto, a script that is pasted, and values of its variables.
+"""Orders to the show by HTTP: pause, resume, skip, goto, a person, a script that is pasted, values of its variables.
 
 In: requests that the door let in. Out: what became of each, as one line of text in JSON; an order that makes no sense
 as things stand is 409, a name that is not there 404, a script with mistakes 422 with all of them. It decides nothing
@@ -39,6 +39,12 @@ class Hand(Protocol):
     def goto(self, section: str, now: bool) -> Outcome:
         """The script goes on at this section."""
 
+    def person(self, name: str) -> Outcome:
+        """This person comes into the picture at the end of the sentence, in silence at once."""
+
+    def persons(self) -> tuple[str, list[str]]:
+        """Who is in the picture, "" where nobody else can be; and everybody who can be called."""
+
     def sections(self) -> list[str]:
         """Names of the script's sections."""
 
@@ -67,6 +73,12 @@ class Where(When):
     section: str = Field(min_length=1, max_length=NAME_MAX, description="A name of GET /sections.")
 
 
+class Who(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    person: str = Field(min_length=1, max_length=NAME_MAX, description="A name of GET /persons.")
+
+
 class Done(BaseModel):
     done: str = Field(description="What the order led to.")
 
@@ -77,6 +89,11 @@ class Mistakes(Trouble):
 
 class Sections(BaseModel):
     sections: list[str]
+
+
+class Persons(BaseModel):
+    on_air: str = Field(description="Who is in the picture; empty where nobody else can be.")
+    persons: list[str]
 
 
 class Variables(BaseModel):
@@ -94,6 +111,7 @@ def _errors(*statuses: int, model: type[BaseModel] = Trouble) -> dict[int | str,
 
 def serve_hand(app: FastAPI, hand: Hand) -> None:
     _serve_orders(app, hand)
+    _serve_persons(app, hand)
     _serve_script(app, hand)
     _serve_variables(app, hand)
 
@@ -123,6 +141,19 @@ def _serve_orders(app: FastAPI, hand: Hand) -> None:
     async def sections() -> Sections:
         """What goto takes."""
         return Sections(sections=hand.sections())
+
+
+def _serve_persons(app: FastAPI, hand: Hand) -> None:
+    @app.post("/person", response_model=Done, responses=_errors(404, 409))
+    async def person(who: Who) -> JSONResponse:
+        """Have this person come into the picture: at the end of the sentence, in silence at once."""
+        return _answer(hand.person(who.person))
+
+    @app.get("/persons", response_model=Persons)
+    async def persons() -> Persons:
+        """Who is in the picture, and whom POST /person takes."""
+        on_air, names = hand.persons()
+        return Persons(on_air=on_air, persons=names)
 
 
 def _serve_script(app: FastAPI, hand: Hand) -> None:

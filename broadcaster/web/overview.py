@@ -28,6 +28,7 @@ def overview(status: Mapping[str, Any], words: Mapping[str, Any]) -> dict[str, A
         "paused": bool(director.get("paused")),
         "held": bool(director.get("held")),
         "talking": bool(director.get("talking")),
+        "person": str(director.get("person", "")),
         "alarms": [_alarm(alarm) for alarm in _facts(children, "monitor").get("alarms", [])],
         "skipped": playout.get("skipped", 0),
         "engine": _engine(children, str(playout.get("engine", ""))),

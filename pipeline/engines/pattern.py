@@ -52,9 +52,16 @@ class PatternEngine:
     def format(self, avatar: Avatar) -> MediaFormat:
         return MediaFormat(avatar.size[0], avatar.size[1], self.hop_frames)
 
-    def open(self, avatar: Avatar, seed: int, after: Frames | None = None) -> PatternState:
+    def open(
+        self, avatar: Avatar, seed: int, after: Frames | None = None, beside: PatternState | None = None
+    ) -> PatternState:
+        if beside is not None:
+            return PatternState(*avatar.size, beside.index)
         shown = read_counter(after[-1]) if after is not None and len(after) else None
         return PatternState(*avatar.size, 0 if shown is None else (shown + 1) % (1 << BITS))
+
+    def is_open(self, avatar: Avatar) -> bool:
+        return True
 
     def step(self, jobs: Sequence[Job]) -> Sequence[Made]:
         return [_made(job, self.hop_frames) for job in jobs]

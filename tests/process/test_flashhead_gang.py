@@ -77,3 +77,35 @@ def test_ranks_play_what_one_rank_plays(kind: type[FlashHeadEngine], world: int,
         assert np.abs(frames.astype(int) - one.frames.astype(int)).max() <= 1  # a rounding of 8 bits
         restored = engine.restore(person(kind, model), state)
         assert np.abs(restored.latents() - one.state.latents()).max() < 1e-3
+
+
+def change(engine: FlashHeadEngine, model: Path) -> list[Made]:
+    """One person, then another beside the first, then the other alone."""
+    size, hop = SIZES[type(engine)], voice(engine.KIND.way.hop_frames * 640)
+    first, other = (load_avatar(model.parent / name, size) for name in ("face.png", "other.png"))
+    made = list(engine.step([Job(engine.open(first, 5), hop, voice(6400))]))
+    comes = engine.open(other, 5, beside=made[0].state)
+    made += engine.step([Job(comes, hop, voice(6400)), Job(made[0].state, hop, voice(6400))])
+    return [*made, *engine.step([Job(made[1].state, hop, voice(6400))])]
+
+
+def change_on_ranks(gang: Any, kind: type[FlashHeadEngine], model: Path, cache: Path) -> list[Frames]:
+    engine = kind(model, cache, device="cpu", gang=gang)
+    if gang.rank == 0:
+        made = change(engine, model)
+        gang.close()
+        return [one.frames for one in made]
+    follow(engine, gang, lambda: None)
+    return []
+
+
+@pytest.mark.long
+def test_ranks_follow_a_change_of_person(model: Path, tmp_path: Path) -> None:
+    Image.new("RGB", (128, 128), "teal").save(model.parent / "other.png")
+    alone = change(LiteEngine(model, model.parent / "cache", device="cpu"), model)
+    with Ranks(2) as ranks:
+        together = ranks.run(change_on_ranks, LiteEngine, model, tmp_path / "cache")[0]
+    assert len(together) == len(alone) == 4
+    assert not np.array_equal(alone[1].frames, alone[2].frames), "two persons"
+    for frames, one in zip(together, alone, strict=True):
+        assert np.abs(frames.astype(int) - one.frames.astype(int)).max() <= 1

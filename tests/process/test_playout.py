@@ -33,6 +33,7 @@ from pipeline.wire import (
     Drain,
     EngineHello,
     Headers,
+    NewHold,
     Panic,
     PusherHello,
     Report,
@@ -49,7 +50,7 @@ from tests.process.nursery import Child, started
 
 WIDTH, HEIGHT, HOP = 256, 448, 5
 FLASH_EVERY = 25  # frames
-LIVE_Y, HOLD_Y, FLASH_Y = 90, 150, 225
+LIVE_Y, OTHER_HOLD_Y, HOLD_Y, FLASH_Y = 90, 120, 150, 225
 BEEP = (np.sin(np.arange(AIR_SAMPLES) / 48_000 * 2 * np.pi * 1000) * 12_000).astype(np.int16)
 VOICE = (np.sin(np.arange(AIR_SAMPLES) / 48_000 * 2 * np.pi * 300) * 6_000).astype(np.int16)
 Process = subprocess.Popen[bytes] | Child
@@ -76,6 +77,7 @@ class Engine(threading.Thread):
         self.frame = 0
         self.timeline = 0
         self.say: list[list[Mark]] = []  # marks of the hops to come; a hop with marks has a voice
+        self.news: list[NewHold] = []
         self.voice = False
         self.spoil: Callable[[Segment, list[Any]], tuple[Segment, list[Any]]] | None = None
         self.after_it: list[Callable[[Segment, list[Any]], tuple[Segment, list[Any]]]] = []  # what follows each answer
@@ -90,6 +92,8 @@ class Engine(threading.Thread):
                 hello_s = time.monotonic() + 0.3
                 hold = str(self.hold or "")
                 link.send(dealer, EngineHello("pattern", self.incarnation, WIDTH, HEIGHT, HOP, 1, hold))
+            while self.news:
+                link.send(dealer, self.news.pop(0))
             dealer.poll(20)
             while parts := link.receive(dealer):
                 self.answer(dealer, decode(parts[0], Demand), [bytes(part) for part in parts[1:]])
@@ -256,9 +260,12 @@ def studio(short_dir: Path, request: pytest.FixtureRequest) -> Iterator[Studio]:
 
 @pytest.fixture
 def hold(short_dir: Path) -> Path:
+    return loop(short_dir / "hold.i420", HOLD_Y)
+
+
+def loop(path: Path, luma: int) -> Path:
     frames = np.full((10, HEIGHT * 3 // 2, WIDTH), 128, np.uint8)
-    frames[:, :HEIGHT] = HOLD_Y
-    path = short_dir / "hold.i420"
+    frames[:, :HEIGHT] = luma
     path.write_bytes(frames.tobytes())
     return path
 
@@ -300,7 +307,9 @@ def test_a_show_from_start_to_drain_has_no_gap(studio: Studio, hold: Path) -> No
     time.sleep(0.5)
     assert engine.demands[-1].epoch == renewed.epoch
 
-    # the engine dies in a sentence: hold, and lost when another comes
+    # the engine dies in a sentence: hold, by the loop of who came into the picture, and lost when another comes
+    other = loop(studio.directory / "other.i420", OTHER_HOLD_Y)
+    engine.news.append(NewHold("pattern", 1, str(other)))
     engine.say = [[Mark(0, UTTERANCE, "u3"), Mark(0, SENTENCE, "u3", 0, "Never finished", span=500_000)]]
     until("u3 is spoken", lambda: studio.report("started", "u3"))
     engine.stop()
@@ -363,6 +372,9 @@ def check_recording(pusher: Pusher, cut: Report, started: Report) -> None:
         near = np.abs(sound[at - 4000 : at + 4000])
         onset = int(np.argmax(near > 3000)) - 4000
         assert abs(onset) <= AIR_SAMPLES, f"{onset / 48:.1f} ms between flash and beep"
+
+    held = [y for slot, y in middle.items() if slot > cut.frame and abs(y - OTHER_HOLD_Y) < 3]
+    assert len(held) > 15, "half a second of the loop that was told last"
 
     # silence 80 ms after the cut, and voice before it
     at = cut.sample - sound_from

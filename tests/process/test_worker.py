@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 import pytest
 import zmq
+from PIL import Image
 
 from pipeline import link
 from pipeline.arrays import Pcm, silence, view_frames, view_pcm
@@ -22,8 +23,20 @@ from pipeline.engines.pattern import PatternEngine, PatternState, beep_track, is
 from pipeline.errors import TooSlow
 from pipeline.keepsakes import Poses
 from pipeline.lifeline import Lifeline
-from pipeline.media import AIR_SAMPLES, DRIVE_SAMPLES, SENTENCE, SENTENCE_END, WORD, Mark, Position
-from pipeline.wire import AudioChunk, Beat, Demand, Drain, EngineBye, EngineHello, Segment, SpeechDemand, decode
+from pipeline.media import AIR_SAMPLES, DRIVE_SAMPLES, PERSON, SENTENCE, SENTENCE_END, WORD, Mark, Position
+from pipeline.shipped import PRESENTER
+from pipeline.wire import (
+    AudioChunk,
+    Beat,
+    Demand,
+    Drain,
+    EngineBye,
+    EngineHello,
+    NewHold,
+    Segment,
+    SpeechDemand,
+    decode,
+)
 from pipeline.worker import WorkerSpec, run
 
 WIDTH, HEIGHT, HOP = 256, 384, 5
@@ -324,3 +337,35 @@ def test_it_beats_while_nobody_asks(peers: Peers) -> None:
         heard += [beat for beat in peers.line.poll() if isinstance(beat, Beat) and beat.phase == "ready"]
         time.sleep(0.02)
     assert len(heard) >= 4 and not heard[-1].busy
+
+
+def test_a_call_is_answered_with_who_is_in_the_picture_and_a_cut_takes_it_back(peers: Peers, tmp_path: Path) -> None:
+    Image.new("RGB", (WIDTH, HEIGHT), "teal").save(tmp_path / "anna.png")
+    persons = {"host": str(PRESENTER), "anna": str(tmp_path / "anna.png")}
+    peers.stop()
+    peers.start(persons=persons)
+    own = peers.hello.hold
+    called = Mark(2 * AIR_SAMPLES, PERSON, "u", 0, "anna")
+    peers.demand(1)
+    peers.answer(peers.asked(), silence(HOP_SAMPLES))
+    assert peers.segment()[0].marks == [Mark(0, PERSON, text="host")]
+    peers.demand(2)
+    peers.answer(peers.asked(), silence(HOP_SAMPLES), (called,))
+    segment, frames, _ = peers.segment()
+    assert segment.marks == [called] and counters(frames) == list(range(5, 10))
+    news = peers.heard(peers.playout, NewHold)[0]
+    assert news.incarnation == peers.hello.incarnation and news.hold != own
+    assert Path(news.hold).stat().st_size % (WIDTH * HEIGHT * 3 // 2) == 0
+    peers.demand(1, epoch=2, shown=0, slack=1, timeline=1)
+    assert peers.segment()[0].marks == [Mark(0, PERSON, text="host")]
+    assert peers.heard(peers.playout, NewHold)[0].hold == own
+    peers.demand(2, epoch=2, shown=0, timeline=1)
+    while (asked := peers.asked()).timeline < 1:  # those of before the cut
+        pass
+    peers.answer(asked, silence(HOP_SAMPLES), (called,), timeline=1)
+    assert peers.segment()[0].marks == [called]
+    peers.stop()
+    peers.start(persons=persons)
+    assert peers.hello.hold == news.hold, "an engine that starts again shows who was there"
+    peers.demand(1, epoch=3, slack=1)
+    assert peers.segment()[0].marks == [Mark(0, PERSON, text="anna")]

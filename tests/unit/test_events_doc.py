@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 NAME = re.compile(r"[a-z]+(?:_[a-z]+)*\.[a-z_]+")
 EMITTERS = {"debug", "info", "warning", "error", "exception", "note", "_note"}
-TOLD = ("utterance.", "turn.", "chat.")  # constants that name events of the stream
+TOLD = ("utterance.", "turn.", "chat.", "person.")  # constants that name events of the stream
 DOCUMENTED = re.compile(r"`([a-z_]+\.[a-z_]+)`")
 
 

@@ -69,6 +69,14 @@ class Office:
     def goto(self, section: str, now: bool) -> Outcome:
         return self._did("goto", section, now) if section == "One" else Outcome(Became.UNKNOWN, "no such section")
 
+    def person(self, name: str) -> Outcome:
+        if self.silent:
+            return Outcome(Became.CONFLICT, "the room has one person")
+        return self._did("person", name) if name == "anna" else Outcome(Became.UNKNOWN, "no such person")
+
+    def persons(self) -> tuple[str, list[str]]:
+        return "host", ["host", "anna"]
+
     def sections(self) -> list[str]:
         return ["One"]
 
@@ -135,6 +143,18 @@ async def test_orders_are_given_at_the_sentence_end_unless_they_say_now(
         ("goto", "One", True),
     ]
     assert (await client.get("/sections")).json() == {"sections": ["One"]}
+
+
+async def test_a_person_is_called_by_name_and_who_is_there_can_be_asked(
+    office: Office, client: httpx.AsyncClient
+) -> None:
+    assert (await client.get("/persons")).json() == {"on_air": "host", "persons": ["host", "anna"]}
+    assert (await client.post("/person", json={"person": "anna"})).json() == {"done": "person"}
+    assert office.orders == [("person", "anna")]
+    assert (await client.post("/person", json={"person": "bert"})).status_code == 404
+    assert (await client.post("/person", json={})).status_code == 422
+    office.silent = True
+    assert (await client.post("/person", json={"person": "anna"})).status_code == 409
 
 
 async def test_an_order_that_makes_no_sense_says_so(office: Office, client: httpx.AsyncClient) -> None:
@@ -262,7 +282,8 @@ async def test_errors_of_the_server_itself_are_json_as_well(client: httpx.AsyncC
 
 async def test_all_orders_are_documented(client: httpx.AsyncClient) -> None:
     paths = (await client.get("/openapi.json")).json()["paths"]
-    assert {"/pause", "/resume", "/skip", "/goto", "/sections", "/script", "/say", "/status", "/readyz"} <= paths.keys()
+    known = {"/pause", "/resume", "/skip", "/goto", "/sections", "/person", "/persons", "/script", "/say", "/status"}
+    assert known | {"/readyz"} <= paths.keys()
 
 
 def test_a_mistake_on_the_disk_is_told_of_and_nothing_is_left_behind(tmp_path: Path) -> None:

@@ -27,6 +27,8 @@ OPERATIONS = [
     ("post", "/skip"),
     ("post", "/goto"),
     ("get", "/sections"),
+    ("post", "/person"),
+    ("get", "/persons"),
     ("post", "/script"),
     ("delete", "/script"),
     ("get", "/variables"),

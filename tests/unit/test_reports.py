@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.clock import FakeClock
 from pipeline.journal import Journal, JournalReader
-from pipeline.media import AIR_SAMPLES, SENTENCE, SENTENCE_END, UTTERANCE, UTTERANCE_END, WORD, Mark
+from pipeline.media import AIR_SAMPLES, PERSON, SENTENCE, SENTENCE_END, UTTERANCE, UTTERANCE_END, WORD, Mark
 from pipeline.wire import Report
 from streams.chronicle import MARGIN_FRAMES, Chronicle, beginning
 from streams.feed import Lineage
@@ -244,3 +244,14 @@ def test_pending_ends_that_cannot_be_read_are_none(tmp_path: Path) -> None:
     dying(tmp_path)
     (tmp_path / "pending").write_bytes(b"[{torn")
     assert inherited(tmp_path, FakeOutputs(main=OutputState("live", 10_000, 1, 0, True, told=True))) == []
+
+
+def test_who_is_in_the_picture_is_told_when_it_changes_and_a_call_always() -> None:
+    reporter = Reporter(timeline=0)
+    reporter.slot(10, [Mark(0, PERSON, text="host")], A)
+    reporter.slot(11, [Mark(0, PERSON, text="host")], A)  # of a new epoch
+    reporter.slot(12, [Mark(7, PERSON, "u", 1, "anna")], A)
+    reporter.slot(13, [Mark(0, PERSON, "order:3", 0, "anna")], A)
+    assert reporter.due(12 * AIR_SAMPLES, FOREVER)[-1].text == "host", "not before it is encoded"
+    seen = [(one.what, one.utterance, one.sentence, one.frame, one.text) for one in reporter.due(FOREVER, 0)]
+    assert seen == [("person", "u", 1, 12, "anna"), ("person", "order:3", 0, 13, "anna")]

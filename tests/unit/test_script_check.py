@@ -191,3 +191,26 @@ def test_a_table_is_given_its_products_by_the_command(tmp_path: Path) -> None:
     goods.write_text(PRODUCTS)
     assert CliRunner().invoke(app, ["check", str(table)]).exit_code == 1
     assert CliRunner().invoke(app, ["check", str(table), "--products", str(goods)]).exit_code == 0
+
+
+SCRIPT_OF_TWO = "# A\n\nHello. [person anna] I am Anna.\n\n{[person Ana]|[person host]} Bye.\n"
+
+
+def test_a_person_that_the_room_does_not_have_is_found_where_it_is_called(tmp_path: Path) -> None:
+    path = tmp_path / "s.md"
+    path.write_text(SCRIPT_OF_TWO, encoding="utf-8")
+    assert check(path).good, "nobody knows who there is"
+    told = [one.told(path) for one in check(path, persons=["host", "anna"]).mistakes]
+    assert told == [f"{path}:5:2: unknown person 'ana'; did you mean anna?"]
+
+
+def test_the_command_knows_the_persons_of_a_room(tmp_path: Path) -> None:
+    path, people, config = tmp_path / "s.md", tmp_path / "people", tmp_path / "room.yaml"
+    path.write_text(SCRIPT_OF_TWO, encoding="utf-8")
+    people.mkdir()
+    (people / "Anna.webp").touch()
+    config.write_text(f"room: shop\navatar: {{persons: {people}}}\n")
+    result = CliRunner().invoke(app, ["check", str(path), "--config", str(config)])
+    assert result.exit_code == 1 and "5:2: unknown person 'ana'" in result.output
+    (people / "ana.avatar").touch()
+    assert CliRunner().invoke(app, ["check", str(path), "--config", str(config)]).exit_code == 0

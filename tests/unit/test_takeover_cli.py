@@ -59,6 +59,13 @@ def test_orders_reach_the_room(room: Room) -> None:
     assert room.orders == [("pause", True), ("resume",), ("skip", False), ("goto", "One", True)]
 
 
+def test_a_person_is_called_and_all_are_listed(room: Room) -> None:
+    assert told("person", "anna") == "person" and room.orders == [("person", "anna")]
+    assert told("person").splitlines() == ["host  (in the picture)", "anna"]
+    with pytest.raises(ConfigError, match="no such person"):
+        told("person", "nobody")
+
+
 def test_a_refusal_is_told_in_the_rooms_own_words(room: Room) -> None:
     with pytest.raises(ConfigError, match="no such section"):
         told("goto", "Nowhere")

@@ -12,6 +12,7 @@ from pipeline.arrays import Pcm
 from pipeline.errors import SpeechError
 from pipeline.media import (
     ENDS,
+    PERSON,
     PHONEME,
     SECTION,
     SENTENCE,
@@ -256,3 +257,47 @@ def test_every_sample_of_every_sentence_comes_once_and_in_order(seed: int) -> No
     assert [end - start for start, end in zip(starts, ends, strict=True)] == total
     for index, (start, count) in enumerate(zip(starts, total, strict=True)):
         assert np.array_equal(air[start : start + count], tone(count, 1000 * index + 1))
+
+
+CALL = Mark(0, PERSON, "order:1", 0, "anna")
+
+
+def test_a_person_is_called_where_the_sentence_ends_that_goes_on() -> None:
+    line_up = timeline()
+    line_up.replan([line("a", 0, speech(12_000), last=False), line("a", 1, speech(30_000, Mark(0, PERSON, text="b")))])
+    assert line_up.take(HOP, 0) is not None
+    line_up.call = CALL
+    chunk = line_up.take(HOP, 0)
+    assert chunk is not None and line_up.call is None
+    end = 12_000 - HOP
+    assert chunk.marks.index(CALL.moved(end)) < chunk.marks.index(Mark(end + PAUSE, PERSON, "a", 1, "b"))
+    assert [mark.at for mark in chunk.marks] == sorted(mark.at for mark in chunk.marks)
+
+
+def test_a_call_waits_while_the_sentence_goes_on_and_while_its_sound_is_missing() -> None:
+    line_up = timeline()
+    sound = speech(24_999, complete=False)
+    line_up.replan([line("a", 0, sound)])
+    assert line_up.take(HOP, 0) is not None
+    line_up.call = CALL
+    chunk = line_up.take(HOP, 0)
+    assert chunk is not None and CALL not in chunk.marks
+    assert line_up.take(HOP, 0) is None and line_up.call == CALL
+
+
+def test_in_silence_a_person_is_called_at_once() -> None:
+    line_up = timeline()
+    line_up.replan([line("a", 0, None)])  # words that are not speech yet
+    line_up.call = CALL
+    chunk = line_up.take(HOP, 4_800)
+    assert chunk is not None and chunk.marks == [CALL] and chunk.begun == []
+    assert len(chunk.air) == HOP and not chunk.air.any() and len(chunk.drive) == HOP // 3
+    assert line_up.take(HOP, 0) is None, "it is given once"
+
+
+def test_a_person_is_called_before_the_first_word_of_what_begins() -> None:
+    line_up = timeline()
+    line_up.replan([line("a", 0, speech(30_000))])
+    line_up.call = CALL
+    chunk = line_up.take(HOP, 0)
+    assert chunk is not None and chunk.marks[0] == CALL

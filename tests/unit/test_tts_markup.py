@@ -6,7 +6,21 @@ import time
 
 import pytest
 
-from tts.markup import CUES, DEEPEST, PAUSE_S, Cue, Fault, Marked, Span, cut, faults, parse, plain
+from tts.markup import (
+    CUES,
+    DEEPEST,
+    PAUSE_S,
+    Cue,
+    Fault,
+    Marked,
+    Span,
+    cut,
+    faults,
+    parse,
+    person_of,
+    persons,
+    plain,
+)
 
 
 def halves(text: str) -> list[str]:
@@ -149,3 +163,21 @@ def test_twenty_thousand_characters_of_marks_are_read_at_once(bit: str) -> None:
     faults(text)
     cut(text, lambda shown: shown.split())
     assert time.process_time() - began < 2.0
+
+
+def test_a_person_is_called_like_a_cue_by_whatever_name() -> None:
+    marked = parse("Hello. [Person  Anna B] And now she [person 小美] speaks.")
+    assert marked.plain == "Hello. And now she speaks."
+    assert [(cue.name, person_of(cue.name), cue.at) for cue in marked.cues] == [
+        ("person anna b", "anna b", 7),
+        ("person 小美", "小美", 19),
+    ]
+    assert persons("a [smile] [person anna] b [[person c]") == [(11, "anna")]
+    assert cut("[person anna] One. Two.", lambda text: text.split(" ")) == ["[person anna]One.", "Two."]
+
+
+def test_a_person_without_a_name_that_can_be_called_is_no_mark() -> None:
+    for text in ("[person]", "[person -]", "[person a/b]", f"[person {'x' * 41}]", "[/person anna]"):
+        assert plain(f"{text} x") == f"{text} x"
+    assert faults("[person] x")[0].text == "[person] cannot be read; write [person anna]"
+    assert faults("[persn anna] x") and not faults("[person anna] x")

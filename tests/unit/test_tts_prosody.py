@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.clock import FakeClock
 from pipeline.errors import BrokeOff, MessageError, SpeechError, UnknownVoice
-from pipeline.media import CUE, WORD, Mark
+from pipeline.media import CUE, PERSON, WORD, Mark
 from tts.cache import SpeechCache
 from tts.fallback import Chain, make_chain
 from tts.lexicon import parse
@@ -209,6 +209,14 @@ async def test_a_cue_comes_where_its_word_begins() -> None:
     assert list(cues) == ["smile", "nod", "point left", "surprised"]
     assert (cues["smile"], cues["nod"], cues["point left"]) == (at["One"], at["two"], at["four"])
     assert cues["surprised"] > at["four"]
+
+
+async def test_a_person_comes_where_the_next_word_begins() -> None:
+    piece = await said(chain(Speaker()), "[person anna] One [smile] two [person bert] three.")
+    at = {mark.text: mark.at for mark in piece.marks if mark.kind == WORD}
+    called = {mark.text: mark.at for mark in piece.marks if mark.kind == PERSON}
+    assert called == {"anna": at["One"], "bert": at["three"]}
+    assert [mark.text for mark in piece.marks if mark.kind == CUE] == ["smile"]
 
 
 async def test_cues_of_a_voice_that_tells_no_words_are_near_their_words_and_never_lost() -> None:

@@ -1,7 +1,7 @@
-/* An operator's hand on the show: pause, resume, skip, goto, and a microphone to talk into while a button is held.
+/* An operator's hand on the show: pause, resume, skip, goto, a person, and a microphone to talk into while a button is held.
  *
- * In: what the news say of the room (`hand.drawn(view)`). Out: POST /pause, /resume, /skip, /goto, and the WebSocket
- * /voice. A browser gives its microphone to pages over https and on localhost alone; elsewhere the page says so.
+ * In: what the news say of the room (`hand.drawn(view)`). Out: POST /pause, /resume, /skip, /goto, /person, and the
+ * WebSocket /voice. A browser gives its microphone to pages over https and on localhost alone; elsewhere the page says so.
  */
 "use strict";
 
@@ -18,7 +18,10 @@ class Hand {
     $("skip").addEventListener("click", () => this.order("/skip", this.when()));
     $("goto").addEventListener("change", () => this.goto());
     $("goto").addEventListener("focus", () => this.sections());
+    $("person").addEventListener("change", () => this.person());
+    $("person").addEventListener("focus", () => this.persons());
     this.sections();
+    this.persons();
   }
 
   when() {
@@ -29,6 +32,7 @@ class Hand {
     this.paused = view.held;
     fill($("pause"), view.held ? "Resume" : "Pause");
     $("pause").setAttribute("aria-pressed", String(view.held));
+    this.shows(view.person);
   }
 
   async sections() {
@@ -42,6 +46,33 @@ class Hand {
     } catch {
       // the list stays as it was; the next look at it asks again
     }
+  }
+
+  async persons() {
+    try {
+      const told = await (await fetch("/persons")).json();
+      const names = told.persons ?? [];
+      const list = $("person");
+      list.hidden = names.length < 2;
+      const known = [...list.options].map((option) => option.value);
+      if (names.join("\n") !== known.join("\n")) list.replaceChildren(...names.map((name) => new Option(name, name)));
+      this.shows(told.on_air);
+    } catch {
+      // the list stays as it was; the next look at it asks again
+    }
+  }
+
+  /* Who is in the picture is chosen, unless somebody is just choosing. */
+  shows(person) {
+    const list = $("person");
+    if (person && document.activeElement !== list) list.value = person;
+  }
+
+  async person() {
+    const list = $("person");
+    const person = list.value;
+    list.blur();
+    await this.order("/person", { person });
   }
 
   async goto() {

@@ -33,7 +33,7 @@ from pipeline.sampler import Conditions
 
 SCHEMA = 1  #: of the file
 SUFFIX = ".safetensors"
-KEPT_FILES = 8  #: of a model; about 0.65 GB each for FlashTalk at full size
+KEPT_FILES = 24  #: of a model: more than the persons of a room; about 0.65 GB each for FlashTalk at full size
 NAMES = ("picture", "y", "motion0", "still")  #: what every file holds: see `sampler.Conditions`, and `drift.Reference`
 CONTEXT, HOLD = "context.", "hold."  #: what the names of these tensors begin with
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 HOLD_SETTLE, HOLD_SEGMENTS = 1, 5  #: silent segments before the loop, and those it is cut from: 4.8 s or more
 HOLD_SHORTEST_FRAMES, HOLD_FADE_FRAMES = 100, 12
-AVATARS_KEPT = 4  #: FlashTalk's keys and values of text and picture are 0.63 GB each at full size
+AVATARS_KEPT = 4  #: in memory; FlashTalk's keys and values of text and picture are 0.63 GB each at full size
 
 
 class DiffusionEngine:
@@ -84,14 +84,20 @@ class DiffusionEngine:
         assert self._studio.fingerprint  # weights that are not there, cut short or foreign are told of here
         return MediaFormat(width, height, way.hop_frames, way.plan.motion_frames)
 
-    def open(self, avatar: Avatar, seed: int, after: Frames | None = None) -> MotionState:
+    def open(
+        self, avatar: Avatar, seed: int, after: Frames | None = None, beside: MotionState | None = None
+    ) -> MotionState:
         """`after`: I420 frames of any size, the newest last; those that go over count, fewer are held still before."""
         found = self._ready(avatar)
         latents = found.conditions.motion0
         if after is not None and len(after):
             latents = self._latents_of(after, avatar.size, seed)
         shape, motion = pack(latents.float().cpu().numpy())
-        return MotionState(avatar.digest, self._loaded.fingerprint, seed, 0, shape, motion, Ear.empty().ring)
+        heard = Ear.empty().ring if beside is None else beside.heard
+        return MotionState(avatar.digest, self._loaded.fingerprint, seed, 0, shape, motion, heard)
+
+    def is_open(self, avatar: Avatar) -> bool:
+        return avatar.digest in self._avatars
 
     def step(self, jobs: Sequence[Job]) -> Sequence[Made]:
         for job in jobs:
@@ -175,7 +181,7 @@ class DiffusionEngine:
         return self._networks
 
     def _ready(self, avatar: Avatar) -> Baked:
-        """The avatar, baked and on the device; the one least recently opened makes room."""
+        """The avatar, baked and on the device; the one least recently opened or drawn makes room."""
         self.format(avatar)
         if (found := self._avatars.pop(avatar.digest, None)) is not None:
             self._avatars[avatar.digest] = found  # now the one opened last
@@ -187,7 +193,7 @@ class DiffusionEngine:
             tensors = studio.baked(avatar, picture, self._all_loaded, self._all_beat)
             baked.keep(path, avatar, studio.words, tensors)
         self._all_loaded()
-        kept = list(self._avatars)[1 - AVATARS_KEPT :]
+        kept = list(self._avatars)[1 - (studio.way.kept or AVATARS_KEPT) :]
         self._tell(follower.Show(avatar.digest, str(path), kept))
         return self._show(path, avatar.digest, kept)
 
@@ -243,6 +249,7 @@ class DiffusionEngine:
         state: MotionState = job.state
         if state.digest not in self._avatars:
             raise EngineError(f"state of an avatar that is not open here ({state.digest[:12]})")
+        self._avatars[state.digest] = self._avatars.pop(state.digest)  # who is in the picture makes room for nobody
         if len(job.audio) != self._hop_samples:
             raise EngineError(f"a hop of {len(job.audio)} samples, not {self._hop_samples}")
 

@@ -61,6 +61,7 @@ class Way:
     """family: what its avatars' files are called by. grain_px: sides of a picture are multiples of it.
 
     loud: what is heard is brought to one loudness. sampled: the VAE's latents are drawn from what it says of them.
+    kept: baked avatars in memory at once; 0 = few, for each has keys and values of its own in every layer.
     """
 
     family: str
@@ -68,6 +69,7 @@ class Way:
     plan: Plan
     loud: bool
     sampled: bool = False
+    kept: int = 0
 
     @property
     def hop_frames(self) -> int:

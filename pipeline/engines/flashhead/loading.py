@@ -38,9 +38,13 @@ class Kind:
     way: Way
 
 
-PRO = Kind("pro", "vae", 4, Way("flashhead", 16, Plan(), loud=False))
-LITE = Kind("lite", "ltx", 4, Way("flashhead", 32, Plan(motion_frames=9, clamps=False), loud=False, sampled=True))
-PRETRAINED = Kind("teacher", "vae", 20, Way("flashhead", 16, Plan(guidance=3.0), loud=False))
+LIGHT = 32  #: avatars of a few MB in memory: the persons of a room, or of several that share a process
+
+PRO = Kind("pro", "vae", 4, Way("flashhead", 16, Plan(), loud=False, kept=LIGHT))
+LITE = Kind(
+    "lite", "ltx", 4, Way("flashhead", 32, Plan(motion_frames=9, clamps=False), loud=False, sampled=True, kept=LIGHT)
+)
+PRETRAINED = Kind("teacher", "vae", 20, Way("flashhead", 16, Plan(guidance=3.0), loud=False, kept=LIGHT))
 
 
 class FlashHeadStudio(Placed):

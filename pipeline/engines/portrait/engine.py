@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from msgspec import structs
 
 from pipeline.arrays import Frame, Frames
 from pipeline.avatar import Avatar, need_points
@@ -29,7 +30,7 @@ HOP_FRAMES = 5  #: 200 ms: short enough to cut in, long enough that calls cost n
 HOLD_FRAMES = 100  #: 4 s: one breath, one blink
 DISSOLVE_FRAMES = 8  #: from the frames on air into the first ones of a new state
 VOICE_SPEED = 0.06  #: a frame: head and brows follow phrases (0.7 s), not syllables
-AVATARS_KEPT = 8  #: baked ones of about 4 MB; more rooms than this do not share a process
+AVATARS_KEPT = 32  #: baked ones of about 4 MB: the persons of a room, or of several that share a process
 
 
 class PortraitEngine:
@@ -42,9 +43,13 @@ class PortraitEngine:
         need_points(avatar)
         return MediaFormat(avatar.size[0], avatar.size[1], HOP_FRAMES)
 
-    def open(self, avatar: Avatar, seed: int, after: Frames | None = None) -> PortraitState:
+    def open(
+        self, avatar: Avatar, seed: int, after: Frames | None = None, beside: PortraitState | None = None
+    ) -> PortraitState:
         """AvatarError when the avatar has no points, EngineError when `after` has another size."""
         portrait = self._baked(avatar)
+        if beside is not None:  # poses and lips are of any face
+            return structs.replace(beside, digest=avatar.digest, source=avatar.source, seed=seed, before=b"")
         before = b""
         if after is not None and len(after):
             if after.shape[1:] != portrait.base.shape:
@@ -61,6 +66,9 @@ class PortraitEngine:
             lips=(REST.gap, REST.width, REST.teeth),
             before=before,
         )
+
+    def is_open(self, avatar: Avatar) -> bool:
+        return avatar.digest in self._portraits
 
     def step(self, jobs: Sequence[Job]) -> Sequence[Made]:
         return [self._one(job) for job in jobs]
@@ -84,15 +92,16 @@ class PortraitEngine:
 
     def _one(self, job: Job) -> Made:
         state: PortraitState = job.state
-        portrait = self._portraits.get(state.digest)
+        portrait = self._portraits.pop(state.digest, None)
         if portrait is None:
             raise EngineError(f"state of an avatar that is not open here ({state.digest[:12]})")
+        self._portraits[state.digest] = portrait  # who is in the picture makes room for nobody
         if len(job.audio) != HOP_FRAMES * DRIVE_SAMPLES:
             raise EngineError(f"a hop of {len(job.audio)} samples, not {HOP_FRAMES * DRIVE_SAMPLES}")
         return _made(portrait, state, job)
 
     def _baked(self, avatar: Avatar) -> Portrait:
-        """The avatar, baked; the one least recently opened makes room."""
+        """The avatar, baked; the one least recently opened or drawn makes room."""
         cv2.setNumThreads(1)  # one core is this engine's share of the machine
         portrait = self._portraits.pop(avatar.digest, None) or bake(avatar)
         self._portraits[avatar.digest] = portrait
