@@ -17,7 +17,7 @@ TOKEN = re.compile(r"[a-z]+(?:['-][a-z]+)*")
 LEAST = 6  # letters of a word that is heard in several
 SINGLE_LEAST = 4  # and in one
 TOKENS_MAX = 4
-KEY_LEAST = 5  # sounds of several words
+KEY_LEAST = 5  # sounds of several words, but for a vowel at the end
 SINGLE_KEY_LEAST = 3  # and of one that is no English word
 FAMILIAR = 12_000  # place among English words of one that is none of them
 UNCOMMON = 5_000  # place from which on a word is not met beside others by chance
@@ -39,16 +39,18 @@ SOUNDS = (
     (r"ck|q|kh|cc(?![eiy])|ch(?=r|e?m)", "k"), (r"(?:ti|ci|si|ssi|sh|ch)(?=[aou])|sh(?=u|i)", "x"),
     (r"sch|tch|ch|sh", "x"),
     (r"ph|gh$", "f"), (r"gh", ""), (r"dge?|j|g(?=[ey])", "j"), (r"c(?=[eiy])|z", "s"), (r"c", "k"), (r"mb$", "m"),
-    (r"th", "t"), (r"[aeiouyw]+h?r\b", "ar"), (r"[aeiouy][aeiouywh]*|(?<=[aeiouy])[wh]", "a"),
-    (r"h", ""), (r"(.)\1+", r"\1"), (r"(?<=.)a$", ""), (r"v", "f"), (r"b$", "p"),
+    (r"th", "t"), (r"(?<=[^aeiouy])e$", ""),  # an e at the end is silent; another vowel there is none: cuanto
+    (r"[aeiouyw]+h?r\b", "ar"), (r"[aeiouy][aeiouywh]*|(?<=[aeiouy])[wh]", "a"),
+    (r"h", ""), (r"(.)\1+", r"\1"), (r"v", "f"), (r"b$", "p"),
 )  # fmt: skip
+HEARD_AS = tuple((re.compile(pattern), meant) for pattern, meant in SOUNDS)
 
 
 @lru_cache(maxsize=50_000)
 def sound(text: str) -> str:
     """One key for what sounds the same."""
-    for pattern, meant in SOUNDS:
-        text = re.sub(pattern, meant, text)
+    for pattern, meant in HEARD_AS:
+        text = pattern.sub(meant, text)
     return text
 
 
@@ -107,7 +109,8 @@ class Heard:
                 continue
             key = sound("".join(parts))
             word = self._words.get(key, "")
-            if len(key) >= (KEY_LEAST if size > 1 else SINGLE_KEY_LEAST) and word and _is_meant(parts, word):
+            least = KEY_LEAST if size > 1 else SINGLE_KEY_LEAST
+            if len(key.removesuffix("a")) >= least and word and _is_meant(parts, word):
                 yield size, word
 
 
