@@ -11,9 +11,11 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
+from broadcaster.guard.fold import IS_HAN
 from broadcaster.guard.tables import english
 
 TOKEN = re.compile(r"[a-z]+(?:['-][a-z]+)*")
+WORD = re.compile(r"[a-z]{3,}")  # by which a language is told
 LEAST = 6  # letters of a word that is heard in several
 SINGLE_LEAST = 4  # and in one
 TOKENS_MAX = 4
@@ -21,6 +23,7 @@ KEY_LEAST = 5  # sounds of several words, but for a vowel at the end
 SINGLE_KEY_LEAST = 3  # and of one that is no English word
 FAMILIAR = 12_000  # place among English words of one that is none of them
 UNCOMMON = 5_000  # place from which on a word is not met beside others by chance
+FOREIGN_LEAST, FOREIGN = 4, 1 / 3  # words of a text that is no English, and the share of them that are
 #: what people write for another word of the same sound, with what has to stand beside it
 NAMED = re.compile(r"\b(?:mr|mrs|ms|miss|dr|dear|hi|hello|thanks|thank you)\.? $")  # before somebody's name
 AND = r"(?:,? (?:and then|and|plus|then|followed by) |, )"
@@ -67,6 +70,8 @@ class Heard:
 
     def spoken(self, text: str) -> str:
         """With those words in it; "" when there are none."""
+        if _is_foreign(text):
+            return ""
         whole = PARTS.sub(self._joined, text)
         parts, text = whole != text, whole
         changes = sorted(self._changes(text))
@@ -112,6 +117,13 @@ class Heard:
             least = KEY_LEAST if size > 1 else SINGLE_KEY_LEAST
             if len(key.removesuffix("a")) >= least and word and _is_meant(parts, word):
                 yield size, word
+
+
+def _is_foreign(text: str) -> bool:
+    """Words of another language: read as English most of them sound like something."""
+    words = WORD.findall(text)
+    known = sum(english().get(word, FAMILIAR) < FAMILIAR for word in words)
+    return len(words) >= FOREIGN_LEAST and known < FOREIGN * len(words) and not IS_HAN.search(text)
 
 
 def _is_meant(parts: list[str], word: str) -> bool:

@@ -74,6 +74,8 @@ def test_a_spanish_how_much_and_a_turkish_there_were_english_insults_by_their_so
     assert heard.spoken("you kunt, you aerhead, you ediot") == "you cunt, you airhead, you idiot"
 
 
-@pytest.mark.parametrize(("text", "meant"), [("coak or koke", "coke or coke"), ("vaip, vape, vayp", "vape, vape, vape")])
+@pytest.mark.parametrize(
+    ("text", "meant"), [("coak or koke", "coke or coke"), ("vaip, vape, vayp", "vape, vape, vape")]
+)
 def test_an_e_at_the_end_is_silent(text: str, meant: str) -> None:
     assert Heard(["coke", "vape"]).spoken(text) == meant
