@@ -69,7 +69,7 @@ class Knowledge:
         self._replies = replies or Replies(choose)
         self._choose = choose
         self._now = now
-        self._words = words_with(more_attributes(products, words_with()))
+        self._words = words_with(more_attributes(products))
         self._meaning = Meaning(products, self._words)
         self._goods = Goods(products, self._words)
         self._topics = Topics(faq.entries, self._words)

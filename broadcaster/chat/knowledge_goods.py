@@ -15,7 +15,7 @@ from broadcaster.chat.knowledge_names import NAMED
 from broadcaster.chat.knowledge_replies import CURRENCY, figures_of, money_of, priced_in, value_of
 from broadcaster.chat.knowledge_spans import ASPECT, ATTRIBUTE, PART, POINTER, VALUE, Span
 from broadcaster.chat.knowledge_units import Unit, units
-from broadcaster.chat.knowledge_words import Attribute, Words, field_language
+from broadcaster.chat.knowledge_words import Attribute, Words, attributes, field_language
 from broadcaster.script.products import Catalog
 
 PRICE, STOCK, ALWAYS = "price", "stock", "about"  # the last may be asked of any product: name and price are an answer
@@ -200,9 +200,9 @@ class Goods:
         return found
 
 
-def more_attributes(catalog: Catalog, words: Words) -> tuple[tuple[str, tuple[str, ...]], ...]:
+def more_attributes(catalog: Catalog) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Fields of the file that the table does not know, and how they are asked for: by their names."""
-    known = {field for one in words.attributes.values() for field in one.fields} | ASIDE | KINDS | priced_in()
+    known = {field for one in attributes().values() for field in one.fields} | ASIDE | KINDS | priced_in()
     named = {field_language(field)[0] for fields in catalog.values() for field in fields}
     return tuple((base, (base.replace("_", " "),)) for base in sorted(named - known))
 

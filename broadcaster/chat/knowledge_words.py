@@ -53,16 +53,13 @@ class Words:
     def __init__(self, more: Mapping[str, Sequence[str]] | None = None) -> None:
         table, things = _table("words.yaml"), _table("goods.yaml")
         self._phrases = Phrases()
-        self.attributes: dict[str, Attribute] = {}
+        self.attributes = dict(attributes())
         self.known: set[str] = set()  #: all words of Latin letters
         self.phrases: list[str] = []
         self.little = self._phrases.little
         for kind, key in ((FILLER, "filler"), (POINTER, "pointers"), (PERSON, "people"), (ELSEWHERE, ELSEWHERE)):
             self._add(kind, _listed(table[key]))
         for name, held in table["attributes"].items():
-            fields, before, counted = (tuple(held.get(key, ())) for key in ("fields", "before", "units"))
-            aspects = tuple((one, tuple(_listed(of["told"]))) for one, of in held.get("aspects", {}).items())
-            self.attributes[name] = Attribute(name, fields, before, counted, aspects)
             for one, of in held.get("aspects", {}).items():
                 self._add(f"{ASPECT}:{one}", _listed(of["asks"]))
             self._add(f"{ATTRIBUTE}:{name}", _listed(held["asks"]))
@@ -124,6 +121,17 @@ def _any_of(means: Iterable[str], kind: str) -> bool:
 
 def _listed(held: Mapping[str, str]) -> list[str]:
     return [phrase.strip() for text in held.values() for phrase in text.split(",") if phrase.strip()]
+
+
+@cache
+def attributes() -> Mapping[str, Attribute]:
+    """Those of the table, by their names."""
+    found = {}
+    for name, held in _table("words.yaml")["attributes"].items():
+        fields, before, counted = (tuple(held.get(key, ())) for key in ("fields", "before", "units"))
+        aspects = tuple((one, tuple(_listed(of["told"]))) for one, of in held.get("aspects", {}).items())
+        found[name] = Attribute(name, fields, before, counted, aspects)
+    return found
 
 
 @lru_cache(4)

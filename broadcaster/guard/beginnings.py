@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 
 SIZE = 2  # characters that are looked at
 MOST = 3_000  # beginnings of one pattern; of more, any counts
 DIGITS = "0123456789"
 CLASS = re.compile(r"\[(\^?)((?:\\.|[^\]\\])*)\]")
+TURNS = re.compile(rf"\\.|{CLASS.pattern}|[()|]")  # what does not stand for itself, as far as groups go
 TIMES = re.compile(r"(\?|\*|\+|\{(\d*),?(\d*)\})[?+]?")
+MARKS = ("?", "*", "+", "{")  # that it begins with
 BETWEEN = "bB"  # escapes that match no character
 
 # (text, open): what it begins with; open: whatever follows comes right behind it
@@ -25,21 +27,15 @@ ANYTHING: Beginnings = frozenset({("", False)})
 
 def alternatives(pattern: str) -> Iterator[str]:
     """Those on its outermost level."""
-    depth, begin, at = 0, 0, 0
-    while at < len(pattern):
-        char = pattern[at]
-        if char == "\\":
-            at += 1
-        elif match := CLASS.match(pattern, at):
-            at = match.end() - 1
-        elif char == "(":
+    depth, begin = 0, 0
+    for match in TURNS.finditer(pattern):
+        if match[0] == "(":
             depth += 1
-        elif char == ")":
+        elif match[0] == ")":
             depth -= 1
-        elif char == "|" and not depth:
-            yield pattern[begin:at]
-            begin = at + 1
-        at += 1
+        elif match[0] == "|" and not depth:
+            yield pattern[begin : match.start()]
+            begin = match.end()
     yield pattern[begin:]
 
 
@@ -54,12 +50,17 @@ def _of_any(pattern: str) -> Beginnings:
     return frozenset(one for alternative in alternatives(pattern) for one in _of_row(alternative))
 
 
+@lru_cache(maxsize=512)  # the same groups come again and again
+def _of_group(inner: str) -> Beginnings:
+    return _of_any(inner)
+
+
 def _of_row(row: str) -> Beginnings:
     so_far = NOTHING
     at = 0
     while at < len(row) and any(is_open and len(text) < SIZE for text, is_open in so_far):
         piece, at = _piece(row, at)
-        if times := TIMES.match(row, at):
+        if row[at : at + 1] in MARKS and (times := TIMES.match(row, at)):
             at = times.end()
             piece = _repeated(piece, times)
         so_far = frozenset(
@@ -86,8 +87,8 @@ def _piece(row: str, at: int) -> tuple[Beginnings, int]:
         inner = row[at + 1 : end]
         if inner.startswith(("?=", "?!", "?<=", "?<!")):
             return NOTHING, end + 1
-        return _of_any(inner.removeprefix("?:")), end + 1
-    if match := CLASS.match(row, at):
+        return _of_group(inner.removeprefix("?:")), end + 1
+    if char == "[" and (match := CLASS.match(row, at)):
         plain = not match[1] and "\\" not in match[2] and "-" not in match[2][1:-1]
         return frozenset((one, True) for one in match[2]) if plain else ANYTHING, match.end()
     if char == "\\":
@@ -112,15 +113,8 @@ def _escaped(row: str, at: int) -> tuple[Beginnings, int]:
 
 def _closing(row: str, at: int) -> int:
     depth = 0
-    while True:
-        if row[at] == "\\":
-            at += 1
-        elif match := CLASS.match(row, at):
-            at = match.end() - 1
-        elif row[at] == "(":
-            depth += 1
-        elif row[at] == ")":
-            depth -= 1
-            if not depth:
-                return at
-        at += 1
+    for match in TURNS.finditer(row, at):
+        depth += {"(": 1, ")": -1}.get(match[0], 0)
+        if not depth:
+            return match.start()
+    raise ValueError(f"a group has no end: {row[at:]}")

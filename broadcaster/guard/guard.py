@@ -59,6 +59,7 @@ class Guard:
         self._allowed = [tight(one) for one in spec.allow]
         self._safe = Safe(spec.safe, language)
         self._book = joined(BOOKS[name] for name in self._rules if name in BOOKS)
+        self._book.open()
         self._undoing = Undoing(self._book.words)
         self._catalog: Catalog = {}
         self._facts = Facts(Goods({}))

@@ -11,16 +11,19 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
+from broadcaster.guard.fold import IS_HAN
 from broadcaster.guard.tables import english
 
 TOKEN = re.compile(r"[a-z]+(?:['-][a-z]+)*")
+WORD = re.compile(r"[a-z]{3,}")  # by which a language is told
 LEAST = 6  # letters of a word that is heard in several
 SINGLE_LEAST = 4  # and in one
 TOKENS_MAX = 4
-KEY_LEAST = 5  # sounds of several words
+KEY_LEAST = 5  # sounds of several words, but for a vowel at the end
 SINGLE_KEY_LEAST = 3  # and of one that is no English word
 FAMILIAR = 12_000  # place among English words of one that is none of them
 UNCOMMON = 5_000  # place from which on a word is not met beside others by chance
+FOREIGN_LEAST, FOREIGN = 4, 1 / 3  # words of a text that is no English, and the share of them that are
 #: what people write for another word of the same sound, with what has to stand beside it
 NAMED = re.compile(r"\b(?:mr|mrs|ms|miss|dr|dear|hi|hello|thanks|thank you)\.? $")  # before somebody's name
 AND = r"(?:,? (?:and then|and|plus|then|followed by) |, )"
@@ -39,16 +42,18 @@ SOUNDS = (
     (r"ck|q|kh|cc(?![eiy])|ch(?=r|e?m)", "k"), (r"(?:ti|ci|si|ssi|sh|ch)(?=[aou])|sh(?=u|i)", "x"),
     (r"sch|tch|ch|sh", "x"),
     (r"ph|gh$", "f"), (r"gh", ""), (r"dge?|j|g(?=[ey])", "j"), (r"c(?=[eiy])|z", "s"), (r"c", "k"), (r"mb$", "m"),
-    (r"th", "t"), (r"[aeiouyw]+h?r\b", "ar"), (r"[aeiouy][aeiouywh]*|(?<=[aeiouy])[wh]", "a"),
-    (r"h", ""), (r"(.)\1+", r"\1"), (r"(?<=.)a$", ""), (r"v", "f"), (r"b$", "p"),
+    (r"th", "t"), (r"(?<=[^aeiouy])e$", ""),  # an e at the end is silent; another vowel there is none: cuanto
+    (r"[aeiouyw]+h?r\b", "ar"), (r"[aeiouy][aeiouywh]*|(?<=[aeiouy])[wh]", "a"),
+    (r"h", ""), (r"(.)\1+", r"\1"), (r"v", "f"), (r"b$", "p"),
 )  # fmt: skip
+HEARD_AS = tuple((re.compile(pattern), meant) for pattern, meant in SOUNDS)
 
 
 @lru_cache(maxsize=50_000)
 def sound(text: str) -> str:
     """One key for what sounds the same."""
-    for pattern, meant in SOUNDS:
-        text = re.sub(pattern, meant, text)
+    for pattern, meant in HEARD_AS:
+        text = pattern.sub(meant, text)
     return text
 
 
@@ -65,6 +70,8 @@ class Heard:
 
     def spoken(self, text: str) -> str:
         """With those words in it; "" when there are none."""
+        if _is_foreign(text):
+            return ""
         whole = PARTS.sub(self._joined, text)
         parts, text = whole != text, whole
         changes = sorted(self._changes(text))
@@ -107,8 +114,16 @@ class Heard:
                 continue
             key = sound("".join(parts))
             word = self._words.get(key, "")
-            if len(key) >= (KEY_LEAST if size > 1 else SINGLE_KEY_LEAST) and word and _is_meant(parts, word):
+            least = KEY_LEAST if size > 1 else SINGLE_KEY_LEAST
+            if len(key.removesuffix("a")) >= least and word and _is_meant(parts, word):
                 yield size, word
+
+
+def _is_foreign(text: str) -> bool:
+    """Words of another language: read as English most of them sound like something."""
+    words = WORD.findall(text)
+    known = sum(english().get(word, FAMILIAR) < FAMILIAR for word in words)
+    return len(words) >= FOREIGN_LEAST and known < FOREIGN * len(words) and not IS_HAN.search(text)
 
 
 def _is_meant(parts: list[str], word: str) -> bool:

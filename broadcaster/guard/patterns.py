@@ -22,6 +22,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from broadcaster.guard.beginnings import SIZE, alternatives, beginnings
 from broadcaster.guard.fold import IS_HAN, Folded
@@ -34,6 +35,7 @@ NAME = re.compile(r"\{([A-Z][A-Z_]*)\}")
 KEYS = ("zh", "any", "ok", "both")
 IDEAS = "ideas"  # the file of those that all others may name
 WORD_BEGINS = (r"\b", "(?<![a-z])")
+PLAIN = re.compile(r"(?:[^\\()\[\]{}?*+|.^$](?![?*+{]))*")  # letters that stand for themselves, once each
 SHORT = 4  # Hanzi that may stand together by chance
 AROUND = 6  # Hanzi on each side that are weighed with them
 REACHES = 4.0  # how much cheaper the clause is with words that reach into them
@@ -41,16 +43,23 @@ REACHES = 4.0  # how much cheaper the clause is with words that reach into them
 
 @dataclass
 class Pattern:
-    """One alternative of a rule; compiled when it is first tried, since there are thousands."""
+    """One alternative of a rule; compiled when it is first tried, since there are thousands. literal: what each match
+    begins with."""
 
     source: str
     rule: Rule | None  # None: of an idea
     chinese: bool = False
     idea: str = ""
+    literal: str = ""
 
     @cached_property
     def compiled(self) -> re.Pattern[str]:
         return re.compile(self.source)
+
+    @cached_property
+    def begins(self) -> frozenset[str]:
+        """With which characters a match begins; "" alone: any."""
+        return frozenset({self.literal[:SIZE]}) if len(self.literal) >= SIZE else beginnings(self.source)
 
 
 @dataclass
@@ -66,6 +75,14 @@ class Rule:
         return re.compile("|".join(self.harmless)) if self.harmless else None
 
 
+class Filed(NamedTuple):
+    """Patterns by what a match of them begins with. at_word: those that no Latin letter may stand before."""
+
+    at: dict[str, list[Pattern]]
+    at_word: dict[str, list[Pattern]]
+    anywhere: list[Pattern]
+
+
 class RuleBook:
     """words: folded, by which its rules know what they look for."""
 
@@ -74,16 +91,11 @@ class RuleBook:
         self.patterns = patterns
         self.together = together
         self._brought = Brought(together)
-        self._anywhere: list[Pattern] = []
-        self._at: dict[str, list[Pattern]] = defaultdict(list)
-        self._at_word: dict[str, list[Pattern]] = defaultdict(list)  # where no Latin letter stands before
-        for pattern in patterns:
-            filed = self._at_word if pattern.source.startswith(WORD_BEGINS) else self._at
-            for beginning in beginnings(pattern.source):
-                if beginning:
-                    filed[beginning].append(pattern)
-                else:
-                    self._anywhere.append(pattern)
+        self._filed: Filed | None = None
+
+    def open(self) -> None:
+        """File its patterns, so that no text waits for it; most books are only read as parts of another one."""
+        self._filed = _filed(self.patterns)
 
     def rules(self) -> Iterator[Rule]:
         """Those that its patterns and what is brought together belong to."""
@@ -107,16 +119,17 @@ class RuleBook:
                 yield Finding(begin, end, one.rule.name, one.rule.why)
 
     def _matches(self, text: str) -> Iterator[tuple[Pattern, int, int]]:
+        filed = self._filed = self._filed or _filed(self.patterns)
         before = " "
         for at, char in enumerate(text):
-            tables = (self._at,) if before.isascii() and before.isalpha() else (self._at, self._at_word)
+            tables = (filed.at,) if before.isascii() and before.isalpha() else (filed.at, filed.at_word)
             before = char
             for here in tables:
                 for beginning in (char, text[at : at + SIZE]):
                     for pattern in here.get(beginning, ()):
-                        if match := pattern.compiled.match(text, at):
+                        if text.startswith(pattern.literal, at) and (match := pattern.compiled.match(text, at)):
                             yield pattern, at, match.end()
-        for pattern in self._anywhere:
+        for pattern in filed.anywhere:
             for match in pattern.compiled.finditer(text):
                 yield pattern, match.start(), match.end()
 
@@ -149,6 +162,15 @@ def joined(books: Iterable[RuleBook]) -> RuleBook:
         list(patterns.values()),
         [one for book in several for one in book.together],
     )
+
+
+def _filed(patterns: Iterable[Pattern]) -> Filed:
+    filed = Filed(defaultdict(list), defaultdict(list), [])
+    for pattern in patterns:
+        table = filed.at_word if pattern.source.startswith(WORD_BEGINS) else filed.at
+        for beginning in pattern.begins:
+            (table[beginning] if beginning else filed.anywhere).append(pattern)
+    return filed
 
 
 def _is_spared(text: str, begin: int, end: int, rule: Rule, spared: dict[str, list[Span]]) -> bool:
@@ -184,7 +206,8 @@ def load(name: str) -> RuleBook:
         if key == "let":
             names[called].append(_filled(pattern, names))
         elif key == "some":
-            patterns += [Pattern(_bounded(one), None, idea=called) for one in alternatives(_filled(pattern, names))]
+            for one in alternatives(_filled(pattern, names)):
+                patterns.append(Pattern(_bounded(one), None, idea=called, literal=_literal(one)))
         elif key == "rule":
             called, _, why = rest.partition(": ")
             rule = rules.setdefault(called, Rule(called, why))
@@ -197,12 +220,15 @@ def load(name: str) -> RuleBook:
             if key == "ok":
                 rule.harmless.append(filled)
             else:
-                patterns += [Pattern(one, rule, key == "zh") for one in alternatives(filled) if one]
+                found = filter(None, alternatives(filled))
+                patterns += [Pattern(one, rule, key == "zh", literal=_literal(one)) for one in found]
         else:
             raise ValueError(f"{name}.rules:{number}: {key!r} is none of let, some, rule, zh, any, ok, both, know")
     known = {pattern.idea for pattern in patterns}
     if strange := [idea for one in together for idea in (*one.ideas, *one.without) if idea not in known]:
         raise ValueError(f"{name}.rules: there is no idea {strange[0]!r}")
+    if not together and name != IDEAS:  # where nothing is brought together, ideas say nothing
+        patterns = [one for one in patterns if one.rule is not None]
     return RuleBook(words, patterns, together)
 
 
@@ -216,6 +242,14 @@ def _bounded(wording: str) -> str:
     if not (wording[:1].isascii() and (wording[:1].isalnum() or wording[:1] == "(")):
         return wording
     return rf"(?<![a-z])(?:{wording})(?![a-z])"
+
+
+def _literal(wording: str) -> str:
+    """The letters that it begins with, as they are."""
+    for before in WORD_BEGINS:
+        wording = wording.removeprefix(before)
+    found = PLAIN.match(wording)
+    return found[0] if found else ""
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:

@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from broadcaster.guard.lists import SHIPPED, Lists, examined, files_of, load, platforms
+from broadcaster.guard.tables import DATA
 from pipeline.errors import ScriptError
 
 
@@ -110,3 +111,12 @@ def test_a_platform_adds_its_list_to_the_common_one() -> None:
     assert [path.name for path in files_of("douyin", ["own.txt"])] == ["common.txt", "douyin.txt", "own.txt"]
     assert [path.name for path in files_of("", [])] == ["common.txt"]
     assert {"douyin", "tiktok", "youtube", "twitch"} <= set(platforms())
+
+
+@pytest.mark.parametrize("path", sorted(DATA.glob("*.txt")), ids=lambda path: path.name)
+def test_a_table_that_was_drawn_from_others_is_named_with_its_licence(path: Path) -> None:
+    licences = (Path(__file__).parents[2] / "docs" / "licences.md").read_text(encoding="utf-8")
+    notices = (DATA / "NOTICES.md").read_text(encoding="utf-8")
+    begin = path.read_text(encoding="utf-8")[:400]
+    assert path.name in licences
+    assert ("Drawn from" in begin) == (f"| {path.name} |" in notices) and ("Drawn from" in begin or "By hand" in begin)

@@ -64,3 +64,18 @@ def test_words_are_heard_as_they_sound(text: str, meant: str) -> None:
 @pytest.mark.parametrize("text", ["what's up, everybody", "the instructions are in the box", "i can't read this fast"])
 def test_common_words_are_not_heard_as_others(text: str) -> None:
     assert HEARD.spoken(text) == ""
+
+
+@pytest.mark.parametrize("text", ["¿cuánto cuesta la tetera?", "bu çay ne güzel, hava nasıl orada"])
+def test_a_spanish_how_much_and_a_turkish_there_were_english_insults_by_their_sound(text: str) -> None:
+    """A vowel at the end of a word is heard, all but an e."""
+    heard = Heard(["cunt", "airhead", "idiot"])
+    assert heard.spoken(fold(text).text) == ""
+    assert heard.spoken("you kunt, you aerhead, you ediot") == "you cunt, you airhead, you idiot"
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"), [("coak or koke", "coke or coke"), ("vaip, vape, vayp", "vape, vape, vape")]
+)
+def test_an_e_at_the_end_is_silent(text: str, meant: str) -> None:
+    assert Heard(["coke", "vape"]).spoken(text) == meant

@@ -124,3 +124,36 @@ def test_it_is_stopped(text: str) -> None:
 def test_what_only_sounds_like_it_passes(text: str) -> None:
     verdict = GUARD.judge(text, lane="reply")
     assert verdict.passed, verdict
+
+
+#: what a shop is asked all over the world
+ABROAD = """
+¿cuánto cuesta la tetera?
+¿todavía quedan tazas azules? ¿y cuánto tarda el envío?
+bu çay ne kadar güzel görünüyor hava bugün nasıl orada
+çaydanlık ne kadar, kargo dahil mi?
+was kostet die Kanne, und ist sie noch da?
+wie lange hält der Tee, wenn die Dose offen ist?
+combien coûte la théière, s'il vous plaît ?
+est-ce que la tasse passe au lave-vaisselle ?
+quanto costa la teiera, e quanto ci mette ad arrivare?
+quanto custa o bule? ainda tem em azul?
+ile kosztuje czajniczek i kiedy przyjdzie paczka?
+hoeveel kost de theepot en hoe lang duurt de levering?
+berapa harga tekonya, masih ada warna biru?
+ấm trà này bao nhiêu tiền vậy chị?
+magkano po ang teapot, meron pa ba?
+vad kostar tekannan och finns den i blått?
+kolik stojí konvička a kdy mi dorazí?
+mennyibe kerül a teáskanna, és van még kék?
+cât costă ceainicul și când ajunge coletul?
+paljonko teekannu maksaa ja onko sitä sinisenä?
+πόσο κοστίζει η τσαγιέρα;
+сколько стоит чайник и есть ли он в синем цвете?
+""".strip().splitlines()
+
+
+@pytest.mark.parametrize("text", ABROAD)
+def test_a_question_in_another_language_is_no_english_as_it_sounds(text: str) -> None:
+    verdict = GUARD.judge(text, lane="reply")
+    assert verdict.passed, verdict
