@@ -38,6 +38,7 @@ PUSHER_PHASES = {"loading": 10.0, "connecting": 5.0, "live": 3.0, "backing-off":
 
 MONITOR_PHASES = {"loading": LOADING_S, "ready": 10.0}  # it gives way to the air
 PROBE_PHASES = {"loading": LOADING_S, "idle": 10.0, "live": 10.0}  # it may have to wait for the air, which goes first
+ROOM_PHASES = {"loading": LOADING_S, "ready": 10.0, "draining": 10.0}  # its supervisor beats each second
 
 NETWORK = ("rtmp", "rtmps", "hls")  # ways out that two machines must not use at once
 CARDS = "cards"  # the place of all engines that use them
@@ -54,6 +55,7 @@ REMEDIES = {
     "playout": "read its child.crashed line; `broadcaster doctor` tries the codecs, the disk and the memory",
     "probe": "read its child.crashed line; the air goes on, but nobody sees it: look yourself; `probe: false` ends it",
     "pusher": "read its child.failed line; correct or remove the output, then `broadcaster reload`",
+    "room": "read its child.failed line; `broadcaster config check` with the room's own file; the other rooms go on",
     "redis": "look into state_dir/redis; a torn appendonlydir is mended by redis-check-aof --fix, or moved aside",
 }
 """What an operator does about a crash loop, by kind."""
@@ -67,7 +69,9 @@ class Plan:
     that is watched. `gated`: it runs only while the room's lease is not elsewhere. `understudy`: what works in a
     crash loop of this one, beside it, or in its place when the name is the same. `ranks`: so many processes are this
     child, and live and die together. `place`: of children with the same one, not "", only one runs: they use the same
-    cards. `standby`: another process of its kind stands by to follow it, and has read `modules`, too.
+    cards. `standby`: another process of its kind stands by to follow it, and has read `modules`, too. `elsewhere`: it
+    is nobody's child here, but the engine of the house, and works as long as playout shows it. `grace_s`: to end in
+    good order; 0 = as long as its stage has.
     """
 
     name: str
@@ -83,6 +87,8 @@ class Plan:
     place: str = ""
     standby: bool = False
     modules: tuple[str, ...] = ()
+    elsewhere: bool = False
+    grace_s: float = 0.0
 
     @property
     def below(self) -> list[Plan]:
@@ -216,7 +222,8 @@ def _tier(config: Config, runtime_dir: Path, tier: tiers.Tier, name: str) -> Pla
         "rtf_max": avatar.rtf_max,
     }
     if tier.engine not in RANKED:
-        return Plan(f"engine-{name}", "engine", 1, ENGINE_PHASES, spec)
+        elsewhere = tier.engine == tiers.SHARED
+        return Plan(f"engine-{name}", "engine", 1, ENGINE_PHASES, spec, elsewhere=elsewhere)
     spec["options"] = {**avatar.options(), "steps": tier.steps}
     return Plan(f"engine-{name}", "engine", 1, ENGINE_PHASES, spec, ranks=tier.ranks, place=CARDS)
 

@@ -80,7 +80,10 @@ class AvatarEngine(Protocol):
         """A state to begin from. `after`: frames on air, so that the first segment follows them."""
 
     def step(self, jobs: Sequence[Job]) -> Sequence[Made]:
-        """Render one hop for each job, in order; batched where shapes agree. EngineError ends the process."""
+        """Render one hop for each job, in order; batched where shapes agree.
+
+        An error is one job's, or the engine's: all states stay as good as they were, and other jobs may be tried.
+        """
 
     def save(self, state: MotionState) -> bytes:
         """The state as bytes that `restore` of another process turns back into it."""
