@@ -36,7 +36,7 @@ from pipeline.wire import (
 )
 from pipeline.worker import RoomSpec, Worker, WorkerSpec, pictured
 
-TICK_S = 0.01  # how far time goes while nothing is to be done
+TICK_S = 0.02  # how far time goes while nothing is to be done
 POISON = 12345  # a sample at which the engine of these tests fails
 SIZE = (128, 192)
 

@@ -11,13 +11,15 @@ import pytest
 from PIL import Image
 from structlog.testing import capture_logs
 
+from pipeline.clock import NS
 from pipeline.engines.flashhead.engine import LiteEngine
 from pipeline.errors import AvatarError, OutOfMemory
 from pipeline.schedule import Waiting, chosen, refusal
 from pipeline.wire import Drain
-from pipeline.worker import FAILURES_MAX, REST_NS
+from pipeline.worker import FAILURES_MAX
 from tests.rooms import POISON, House
 
+REST_S = 10  # in the place of a minute
 EASY_S = 0.02  # a step of 0.2 s of media: three rooms load the engine by 0.3
 MakeHouse = Callable[..., House]
 
@@ -25,6 +27,7 @@ MakeHouse = Callable[..., House]
 @pytest.fixture
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeHouse]:
     houses = []
+    monkeypatch.setattr("pipeline.worker.REST_NS", REST_S * NS)
 
     def make(names: str = "abc", job_s: float = EASY_S, **more: object) -> House:
         houses.append(made := House(tmp_path, monkeypatch, names, job_s, **more))  # type: ignore[arg-type]
@@ -87,8 +90,8 @@ def test_a_room_is_refused_for_which_there_is_no_time_but_never_the_first() -> N
 
 def test_three_rooms_are_drawn_in_time_also_when_the_engine_has_hardly_any_left(house: MakeHouse) -> None:
     made = house(job_s=0.055)
-    made.run(20)
-    in_time(made, "abc", 95)
+    made.run(10)
+    in_time(made, "abc", 48)
     assert made.beat()["rtf"] == pytest.approx(0.825, abs=0.01)
 
 
@@ -130,15 +133,15 @@ def troubled(made: House) -> None:
     second.garbage, second.says = None, None
     before = len(second.segments)
     second.resume()
-    made.run(75)
+    made.run(8)
     assert len(second.segments) > before, "it is back"
 
 
 def test_a_room_that_is_fed_garbage_killed_and_resumed_makes_nobody_late(house: MakeHouse) -> None:
     made = house()
     troubled(made)
-    in_time(made, "ac", 480)
-    assert len(made["b"].segments) > 100
+    in_time(made, "ac", 160)
+    assert len(made["b"].segments) > 60
 
 
 @pytest.mark.long
@@ -156,7 +159,7 @@ def test_three_rooms_at_one_tiny_lite_engine(house: MakeHouse, tmp_path_factory:
     engine = LiteEngine(model, folder / "cache", device="cpu")
     made = house(job_s=0.2, engine=engine, images=images, sizes=[(64, 64)] * 3)
     troubled(made)
-    in_time(made, "ac", 100)
+    in_time(made, "ac", 34)
 
 
 def test_a_step_that_fails_is_made_again_room_by_room_and_who_fails_alone_begins_anew(house: MakeHouse) -> None:
@@ -190,9 +193,9 @@ def test_a_room_that_fails_again_and_again_is_put_aside_with_the_reason_and_come
     assert made.beat()["rooms"]["b"]["aside"]
     made["b"].says = None
     before = len(made["b"].segments)
-    made.run(REST_NS / 1e9 + 5)
+    made.run(REST_S + 5)
     assert len(made["b"].segments) > before
-    in_time(made, "ac", 300)
+    in_time(made, "ac", 90)
 
 
 def test_a_room_that_says_that_it_is_always_dry_gets_no_more_than_its_share(house: MakeHouse) -> None:
@@ -249,9 +252,9 @@ def test_a_room_for_which_there_is_no_time_is_refused_and_taken_when_another_is_
     others = [name for name in "abcd" if name not in refused]
     in_time(made, "".join(others), 20)
     made[others[0]].kill()
-    made.run(40)
+    made.run(25)
     assert made[refused[0]].segments and len(made[refused[0]].byes) == 1
-    in_time(made, "".join(others[1:]), 200)
+    in_time(made, "".join(others[1:]), 140)
     made[others[0]].resume()
     made.run(5)
     assert made[others[0]].byes, "now there is no time for that one"
