@@ -222,5 +222,4 @@ class Changes:
 
 
 def _seen(charge: Charge) -> Seen:
-    works = charge.is_running and charge.progress.working_since_s is not None
-    return Seen(charge.plan.kind, charge.starts, works, charge.back_off.braked, charge.is_running)
+    return Seen(charge.plan.kind, charge.starts, charge.works, charge.back_off.braked, charge.is_running)

@@ -33,6 +33,7 @@ class Charge:
     trials: int = 0  #: how often it was stepped down from since it last worked for a minute
     lowered: str = ""  #: why a tier below it is to work in its place, "" = none is
     yields_s: float | None = None  #: since when it works on only until that one does
+    heard_s: float = 0.0  #: of one that works elsewhere: when playout showed it last, or could not say
     fault: str = ""  #: what its last words say of the machine (broadcaster.ladder)
     settled: bool = False  #: it has worked for a minute since it was started
     kill_s: float | None = None  #: when to send SIGKILL
@@ -47,6 +48,16 @@ class Charge:
     def is_running(self) -> bool:
         """Whether any process of it is there."""
         return bool(self.members)
+
+    @property
+    def grace_s(self) -> float:
+        """What it has to end in good order."""
+        return self.plan.grace_s or DRAIN_S[self.plan.stage]
+
+    @property
+    def works(self) -> bool:
+        """Whether it is at work, here or elsewhere."""
+        return (self.is_running or self.plan.elsewhere) and self.progress.working_since_s is not None
 
     @property
     def lead(self) -> Member | None:
@@ -94,7 +105,7 @@ class Charge:
 
         follows: another takes over at once.
         """
-        grace_s = DRAIN_S[self.plan.stage] if grace_s is None else grace_s
+        grace_s = self.grace_s if grace_s is None else grace_s
         if self.plan.foreign:
             self.members[0].process.send_signal(signal.SIGTERM)
         self.send(Drain(grace_s=grace_s, follows=follows))
@@ -150,7 +161,7 @@ class Charge:
         return {
             "pid": self.pid,
             "kind": self.plan.kind,
-            "phase": self.progress.phase if self.lead else away,
+            "phase": self.progress.phase if self.lead or self.plan.elsewhere else away,
             "starts": self.starts,
             "beat_age_s": round(now_s - self.progress.beat_s, 2),
             **({"braked": True} if self.back_off.braked else {}),

@@ -12,6 +12,7 @@ from typing import Any
 
 from broadcaster import redis_server, tiers
 from broadcaster.config import Config
+from broadcaster.config_house import House
 from broadcaster.connectors.mapping import load as load_mapping
 from broadcaster.disk import writable
 from broadcaster.schedule.jobs import job_of, verify
@@ -60,10 +61,28 @@ def check(config: Config, source: str) -> list[str]:
     return lines
 
 
+def check_house(house: House) -> list[str]:
+    """What its rooms do not say of themselves: the engine can draw each one's avatar. All faults at once."""
+    shared, faults = house.engine, []
+    options = {**shared.options(), "cache": str(house.state_dir / CACHE)} if shared.engine in RANKED else {}
+    rooms = [room for room in house.rooms if room.is_shared]
+    for room in rooms:
+        avatar = room.config.avatar
+        try:
+            load_engine(shared.engine, **options).format(load_avatar(avatar.image, avatar.size))
+        except BadInput as error:
+            faults.append(f"{room.path}: with the engine {shared.engine} of {house.path}: {error}")
+    if faults:
+        raise ConfigError("\n".join(faults))
+    return [f"engine: {shared.engine}, for {', '.join(room.config.room for room in rooms)}"]
+
+
 def _avatar(config: Config) -> list[str]:
     try:
         avatar = load_avatar(config.avatar.image, config.avatar.size)
-        load_engine(config.avatar.engine, **(_options(config) if config.avatar.engine in RANKED else {})).format(avatar)
+        if config.avatar.engine != tiers.SHARED:  # the house tries that
+            options = _options(config) if config.avatar.engine in RANKED else {}
+            load_engine(config.avatar.engine, **options).format(avatar)
     except AvatarError as error:
         raise ConfigError(f"avatar.image: {error}") from error
     size = f"{config.avatar.size[0]}×{config.avatar.size[1]}"

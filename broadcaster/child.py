@@ -32,6 +32,7 @@ KINDS = {
     "playout": "streams.playout:PlayoutSpec",
     "probe": "streams.probe.probe:ProbeSpec",
     "pusher": "streams.pusher:PusherSpec",
+    "room": "broadcaster.tenant:RoomSpec",
 }
 """What each kind is told; its `run(spec, lifeline)` stands in the same module."""
 

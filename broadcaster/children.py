@@ -16,7 +16,7 @@ import msgspec
 
 from broadcaster import gpus, ladder, redis_server, tiers
 from broadcaster.child import STANDBY
-from broadcaster.config import Config
+from broadcaster.config import AvatarSection, Config
 from broadcaster.config_chat import ChatSection
 from broadcaster.guard.settings import GUARD
 from broadcaster.names import PREVIEW, PROBE, pusher_name
@@ -39,6 +39,7 @@ PUSHER_PHASES = {"loading": 10.0, "connecting": 5.0, "live": 3.0, "backing-off":
 
 MONITOR_PHASES = {"loading": LOADING_S, "ready": 10.0}  # it gives way to the air
 PROBE_PHASES = {"loading": LOADING_S, "idle": 10.0, "live": 10.0}  # it may have to wait for the air, which goes first
+ROOM_PHASES = {"loading": LOADING_S, "ready": 10.0, "draining": 10.0}  # its supervisor beats each second
 
 NETWORK = ("rtmp", "rtmps", "hls")  # ways out that two machines must not use at once
 CARDS = "cards"  # the place of all engines that use them
@@ -55,6 +56,7 @@ REMEDIES = {
     "playout": "read its child.crashed line; `broadcaster doctor` tries the codecs, the disk and the memory",
     "probe": "read its child.crashed line; the air goes on, but nobody sees it: look yourself; `probe: false` ends it",
     "pusher": "read its child.failed line; correct or remove the output, then `broadcaster reload`",
+    "room": "read its child.failed line; `broadcaster config check` with the room's own file; the other rooms go on",
     "redis": "look into state_dir/redis; a torn appendonlydir is mended by redis-check-aof --fix, or moved aside",
 }
 """What an operator does about a crash loop, by kind."""
@@ -68,7 +70,9 @@ class Plan:
     that is watched. `gated`: it runs only while the room's lease is not elsewhere. `understudy`: what works in a
     crash loop of this one, beside it, or in its place when the name is the same. `ranks`: so many processes are this
     child, and live and die together. `place`: of children with the same one, not "", only one runs: they use the same
-    cards. `standby`: another process of its kind stands by to follow it, and has read `modules`, too.
+    cards. `standby`: another process of its kind stands by to follow it, and has read `modules`, too. `elsewhere`: it
+    is nobody's child here, but the engine of the house, and works as long as playout shows it. `grace_s`: to end in
+    good order; 0 = as long as its stage has.
     """
 
     name: str
@@ -84,6 +88,8 @@ class Plan:
     place: str = ""
     standby: bool = False
     modules: tuple[str, ...] = ()
+    elsewhere: bool = False
+    grace_s: float = 0.0
 
     @property
     def below(self) -> list[Plan]:
@@ -205,7 +211,6 @@ def _engine(config: Config, runtime_dir: Path) -> Plan:
 
 def _tier(config: Config, runtime_dir: Path, tier: tiers.Tier, name: str) -> Plan:
     avatar = config.avatar
-    found = persons(avatar.image, avatar.persons)
     spec = {
         "name": name,
         "engine": tier.engine,
@@ -217,12 +222,19 @@ def _tier(config: Config, runtime_dir: Path, tier: tiers.Tier, name: str) -> Pla
         "drawn": list(tier.size) if tier.size != avatar.size else None,
         "seed": avatar.seed,
         "rtf_max": avatar.rtf_max,
-        "persons": {name: str(path) for name, path in found.items()} if len(found) > 1 else {},
+        "persons": persons_of(avatar),
     }
     if tier.engine not in RANKED:
-        return Plan(f"engine-{name}", "engine", 1, ENGINE_PHASES, spec)
+        elsewhere = tier.engine == tiers.SHARED
+        return Plan(f"engine-{name}", "engine", 1, ENGINE_PHASES, spec, elsewhere=elsewhere)
     spec["options"] = {**avatar.options(), "steps": tier.steps}
     return Plan(f"engine-{name}", "engine", 1, ENGINE_PHASES, spec, ranks=tier.ranks, place=CARDS)
+
+
+def persons_of(avatar: AvatarSection) -> dict[str, str]:
+    """Names and files for an engine; {} where there is nobody but the room's own."""
+    found = persons(avatar.image, avatar.persons)
+    return {name: str(path) for name, path in found.items()} if len(found) > 1 else {}
 
 
 def _playout(config: Config, runtime_dir: Path, engines: list[str]) -> Plan:

@@ -14,6 +14,7 @@ import ipaddress
 import os
 import re
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -41,7 +42,7 @@ from broadcaster.handmade import Kept, laid_over
 from broadcaster.names import PREVIEW, PROBE
 from broadcaster.references import resolved
 from broadcaster.section import Section
-from broadcaster.tiers import RANKS_MAX, STEPS_MAX, TierSection, encodable, faults
+from broadcaster.tiers import RANKS_MAX, SHARED, STEPS_MAX, TierSection, encodable, faults
 from broadcaster.wording import worded
 from pipeline.engine import ENGINES, MADE_FOR_STEPS, MODELS
 from pipeline.errors import ConfigError
@@ -49,17 +50,16 @@ from pipeline.follower import RANKED
 
 ROOM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 TOKEN_MIN_CHARS = 16
+ROOMS = "rooms"  # the key by which the file of a house is known (broadcaster.config_house)
 
 
 S = TypeVar("S", bound=Section)
 
 
-class AvatarSection(Section):
-    image: Path | None = None
-    persons: Path | None = None
+class EngineSection(Section):
+    """What an engine is made with, whatever it draws."""
+
     engine: str = "portrait"
-    size: tuple[int, int] = (448, 768)
-    seed: int = Field(default=0, ge=0, lt=2**31)
     weights: Path | None = None
     ranks: int | str = 1
     device: Literal["auto", "cuda", "cpu"] = "auto"
@@ -68,8 +68,6 @@ class AvatarSection(Section):
     offload: bool | None = None
     steps: int = Field(default=4, ge=1, le=STEPS_MAX)
     prompt: str = Field(default="", max_length=2000)
-    tiers: tuple[TierSection, ...] | None = None
-    rtf_max: float = Field(default=1.0, gt=0, le=1000)
 
     @model_validator(mode="before")
     @classmethod
@@ -80,13 +78,6 @@ class AvatarSection(Section):
             return given
         return {"steps": MADE_FOR_STEPS[engine], **given}
 
-    @field_validator("engine")
-    @classmethod
-    def _known(cls, name: str) -> str:
-        if name not in ENGINES:
-            raise ValueError(f"unknown engine {name!r}; choose from {', '.join(ENGINES)}")
-        return name
-
     @field_validator("ranks")
     @classmethod
     def _countable(cls, ranks: int | str) -> int | str:
@@ -94,17 +85,6 @@ class AvatarSection(Section):
         if ranks != "auto" and not 1 <= number <= RANKS_MAX:
             raise ValueError(f"write a number from 1 to {RANKS_MAX}, or auto for as many as there are GPUs")
         return ranks if ranks == "auto" else number
-
-    @field_validator("size")
-    @classmethod
-    def _encodable(cls, size: tuple[int, int]) -> tuple[int, int]:
-        return encodable(size)
-
-    @model_validator(mode="after")
-    def _lighter(self) -> AvatarSection:
-        if wrong := faults(self):
-            raise ValueError("; ".join(wrong))
-        return self
 
     def options(self) -> dict[str, Any]:
         """What an engine with weights is made with, in words; the weights are an absolute path."""
@@ -117,6 +97,33 @@ class AvatarSection(Section):
             "offload": self.offload,
             **({"prompt": self.prompt} if self.prompt else {}),
         }
+
+
+class AvatarSection(EngineSection):
+    image: Path | None = None
+    persons: Path | None = None
+    size: tuple[int, int] = (448, 768)
+    seed: int = Field(default=0, ge=0, lt=2**31)
+    tiers: tuple[TierSection, ...] | None = None
+    rtf_max: float = Field(default=1.0, gt=0, le=1000)
+
+    @field_validator("engine")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in (*ENGINES, SHARED):
+            raise ValueError(f"unknown engine {name!r}; choose from {', '.join(ENGINES)}, or {SHARED} in a house")
+        return name
+
+    @field_validator("size")
+    @classmethod
+    def _encodable(cls, size: tuple[int, int]) -> tuple[int, int]:
+        return encodable(size)
+
+    @model_validator(mode="after")
+    def _lighter(self) -> AvatarSection:
+        if wrong := faults(self):
+            raise ValueError("; ".join(wrong))
+        return self
 
 
 class ScriptSection(Section):
@@ -147,7 +154,23 @@ class EncoderSection(Section):
     preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"] = "veryfast"
 
 
-def _default_state_dir() -> Path:
+def check_weights(section: EngineSection, key: str, below: Sequence[str] = ()) -> None:
+    """Ranks and weights suit the engine and those below it; ValueError names the key."""
+    if section.engine not in RANKED and section.ranks not in (1, "auto"):
+        raise ValueError(f"{key}.ranks: the engine {section.engine!r} works in one process; leave it out")
+    weighty = next((engine for engine in (section.engine, *below) if engine in RANKED), None)
+    if weighty is None:
+        return
+    if section.weights is None:
+        raise ValueError(
+            f"{key}.weights: the engine {weighty!r} needs them: the directory that "
+            f"`broadcaster models pull {MODELS[weighty]}` made, or the file of `broadcaster models convert`"
+        )
+    if not section.weights.exists():
+        raise ValueError(f"{key}.weights: {section.weights} is not there")
+
+
+def default_state_dir() -> Path:
     return Path(os.environ.get("STATE_DIRECTORY", "var"))
 
 
@@ -195,7 +218,7 @@ class ControlSection(Section):
 
 class Config(Section):
     room: Annotated[str, Field(min_length=1)]
-    state_dir: Path = Field(default_factory=lambda: _default_state_dir())
+    state_dir: Path = Field(default_factory=lambda: default_state_dir())
     timezone: str | None = None
     redis: SecretStr | None = None
     avatar: AvatarSection = AvatarSection()
@@ -243,20 +266,8 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _weights(self) -> Config:
-        avatar = self.avatar
-        if avatar.engine not in RANKED and avatar.ranks not in (1, "auto"):
-            raise ValueError(f"avatar.ranks: the engine {avatar.engine!r} works in one process; leave it out")
-        below = [tier.engine for tier in avatar.tiers or () if tier.engine]
-        weighty = next((engine for engine in (avatar.engine, *below) if engine in RANKED), None)
-        if weighty is None:
-            return self
-        if avatar.weights is None:
-            raise ValueError(
-                f"avatar.weights: the engine {weighty!r} needs them: the directory that "
-                f"`broadcaster models pull {MODELS[weighty]}` made, or the file of `broadcaster models convert`"
-            )
-        if not avatar.weights.exists():
-            raise ValueError(f"avatar.weights: {avatar.weights} is not there")
+        below = [tier.engine for tier in self.avatar.tiers or () if tier.engine]
+        check_weights(self.avatar, "avatar", below)
         return self
 
     @field_validator("schedule")
@@ -318,12 +329,12 @@ def load_whole(path: Path, kept: Kept | None = None) -> Loaded:
     Changes that do not fit are left out and told of: a room must be able to go on air without them.
     """
     source = str(path)
-    tree = resolved(read(path), source)
+    tree = resolved(read_room(path), source)
     listed = tree.get("outputs")
     filed = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
     try:
         if kept is None:
-            kept = outputs_kept.load(Path(str(tree.get("state_dir") or _default_state_dir())))
+            kept = outputs_kept.load(Path(str(tree.get("state_dir") or default_state_dir())))
         outputs, standing = laid_over(filed, kept, lambda given: resolved(given, outputs_kept.FILE))
         if not standing:
             outputs = listed
@@ -332,6 +343,14 @@ def load_whole(path: Path, kept: Kept | None = None) -> Loaded:
         return Loaded(validated(tree, source), filed, kept or {}, {}, unfit=str(error))
     void = {name: change for name, change in kept.items() if name not in standing}
     return Loaded(config, filed, standing, void)
+
+
+def read_room(path: Path) -> dict[str, Any]:
+    """A room's keys and values, unchecked; ConfigError for the file of a house."""
+    tree = read(path)
+    if ROOMS in tree:
+        raise ConfigError(f"{path}: this is a house of several rooms; here the file of one of them is needed")
+    return tree
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -356,20 +375,21 @@ def parse(tree: object, source: str) -> Config:
 
 def validated(tree: dict[str, Any], source: str) -> Config:
     """Check a tree in which the secrets stand already."""
-    return _checked(Config, tree, source)
+    return checked(Config, tree, source)
 
 
 def checked_output(tree: dict[str, Any], source: str) -> OutputSection:
     """The same for one output alone, so that what is wrong is told of its keys and not of its place in a list."""
-    return _checked(OutputSection, tree, source)
+    return checked(OutputSection, tree, source)
 
 
 def checked_job(tree: dict[str, Any], source: str) -> JobSection:
     """The same for one job of the schedule."""
-    return _checked(JobSection, tree, source)
+    return checked(JobSection, tree, source)
 
 
-def _checked(model: type[S], tree: dict[str, Any], source: str) -> S:
+def checked(model: type[S], tree: dict[str, Any], source: str) -> S:
+    """Any section. ConfigError tells all that is wrong with it."""
     try:
         return model.model_validate(tree)
     except ValidationError as error:
@@ -429,4 +449,5 @@ INNER: dict[str, type[Section]] = {
     "llm": LlmSection,
     "proactive": ProactiveSection,
     "connectors": ConnectorSection,
+    "engine": EngineSection,  # of a house
 }  # lie in others

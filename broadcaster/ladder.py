@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from broadcaster.children import Plan
 
 SLOW, MEMORY, CARD, CRASHES = "too slow", "out of memory", "a card is lost", "crash loop"
+GONE = "the shared engine is not there"
+GONE_S = 3.0  # a cut, a new playout or a new process of a small engine is over by then; viewers see the hold loop
 SLOW_STEPS = 3  # in a row: one is a hiccup of the machine
 SENTENCE_S = 6.0  # how long a change waits for the end of a sentence, which else would have to be said again
 

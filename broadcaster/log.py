@@ -16,6 +16,7 @@ import structlog
 
 from broadcaster import outlet
 
+ROOM = "BROADCASTER_ROOM"  # names the room in the environment of what belongs to one of several
 URL = re.compile(r"\b([a-z][a-z0-9+.-]{1,9})://(?:[^\s/@'\"]*@)?([^\s/?#'\"|\]]*)[^\s'\"|\]]*", re.IGNORECASE)
 
 
@@ -49,6 +50,8 @@ class _Library(logging.Handler):
 def _owned(owner: str) -> structlog.typing.Processor:
     def own(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         event["owner"] = owner
+        if room := os.environ.get(ROOM):
+            event.setdefault("room", room)
         return event
 
     return own

@@ -15,11 +15,13 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from broadcaster.names import HOUSE
 from pipeline.errors import BroadcasterError, ConfigError, WireError
 from pipeline.wire import Answer, ChangeOutput, ChangeSchedule, Panic, Reload, decode, decode_any, encode
 from pipeline.wire import Upgrade as UpgradeOrder
 
 SOCKET = "supervisor.sock"
+HOUSES = Path("/run/broadcaster")  # where systemd's units have their directories, those of houses with rooms below
 ORDER_MAX_BYTES = 8 * 1024
 ANSWER_MAX_BYTES = 64 * 1024
 WAITING_MAX = 16  # connections at once; the oldest goes for one more
@@ -146,9 +148,9 @@ def give(
 
 def rooms_on_air() -> list[Path]:
     """Runtime directories of this user's running rooms on this machine."""
-    return [
-        path.parent for directory in _homes() for path in sorted(directory.glob(f"*/{SOCKET}")) if listens(path.parent)
-    ]
+    found = [path.parent for directory in _homes() for path in sorted(directory.glob(f"*/{SOCKET}"))]
+    found += [path.parent for path in sorted(HOUSES.glob(f"*/*/{SOCKET}")) if path.parent.name != HOUSE]
+    return [directory for directory in found if listens(directory)]
 
 
 def the_room_on_air() -> Path:
@@ -164,7 +166,7 @@ def the_room_on_air() -> Path:
 def _homes() -> Sequence[Path]:
     """Where runtime directories are: ours, and those that systemd makes."""
     homes = [Path(tempfile.gettempdir()) / f"broadcaster-{os.getuid()}", Path(f"/run/user/{os.getuid()}"), Path("/run")]
-    homes.append(Path("/run/broadcaster"))
+    homes.append(HOUSES)
     return [home for home in homes if home.is_dir()]
 
 

@@ -1,7 +1,7 @@
 """The configuration's reference as data, and as a page of documentation.
 
-In: configs/reference.yaml, whose comments say what each key does. Out: its entries in order, and Markdown for
-docs/configuration.md (`python -m broadcaster.reference`). Pure but for reading that file.
+In: configs/reference.yaml and that of houses, whose comments say what each key does. Out: their entries in order, and
+Markdown for docs/configuration.md (`python -m broadcaster.reference`). Pure but for reading those files.
 """
 
 from __future__ import annotations
@@ -10,16 +10,24 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from pipeline.shipped import CONFIGS
 
 REFERENCE = CONFIGS / "reference.yaml"
+HOUSE_REFERENCE = CONFIGS / "houses" / "reference.yaml"
 KEY = re.compile(r"^( *)(- )?([a-z_]+):(?: +(.*))?$")
 HEAD = """# Configuration
 
 What `broadcaster run FILE` reads. This page is [configs/reference.yaml](../configs/reference.yaml) in another form
 (`make docs` writes it); that file is itself a configuration and a good one to start from.
+
+{intro}
+"""
+HOUSE_HEAD = """
+# A house of several rooms
+
+What `broadcaster run HOUSE.yaml` reads: [configs/houses/reference.yaml](../configs/houses/reference.yaml) in another
+form.
 
 {intro}
 """
@@ -59,9 +67,15 @@ def entries(text: str) -> Iterator[Entry]:
             comment = []
 
 
-def page(text: str) -> str:
+def document() -> str:
     """docs/configuration.md."""
-    blocks = [HEAD.format(intro="\n".join(intro(text)))]
+    room, house = (path.read_text(encoding="utf-8") for path in (REFERENCE, HOUSE_REFERENCE))
+    return page(room) + page(house, HOUSE_HEAD)
+
+
+def page(text: str, head: str = HEAD) -> str:
+    """A reference as Markdown. head: what comes first, with a place for the intro."""
+    blocks = [head.format(intro="\n".join(intro(text)))]
     seen: set[str] = set()
     open_table = False
     for entry in entries(text):
@@ -94,7 +108,7 @@ def _cell(text: str) -> str:
 
 
 def main() -> None:
-    sys.stdout.write(page(Path(REFERENCE).read_text(encoding="utf-8")))
+    sys.stdout.write(document())
 
 
 if __name__ == "__main__":

@@ -43,7 +43,8 @@ def _air(status: Mapping[str, Any], playout: Mapping[str, Any]) -> Iterator[str]
     )
     tier = status.get("tier", {})
     if tier.get("lowered"):
-        again = f"{tier.get('why', '?')}, tried again in {_duration(tier.get('again_in_s', 0))}"
+        why = tier.get("why", "?")
+        again = f"{why}, tried again in {_duration(tier['again_in_s'])}" if "again_in_s" in tier else why
         yield f"tier: {tier['on_air']} draws in the place of {tier['wanted']}: {again}"
     if (step := status.get("upgrade")) is not None:
         yield f"upgrade: under way, at {step or 'its next step'}"

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from broadcaster import children
-from broadcaster.config import Config, read
+from broadcaster.config import Config, read_room
 from broadcaster.lockfile import locked
 from pipeline.errors import ConfigError
 
@@ -38,7 +38,7 @@ def held(config: Config) -> Iterator[Path]:
     panic wait there for the next start.
     """
     runtime_dir = config.runtime_dir
-    _make_private(runtime_dir)
+    make_private(runtime_dir)
     with state_held(config.state_dir):
         record = config.state_dir / RECORD
         record.touch(mode=0o600)
@@ -89,7 +89,7 @@ def runtime_dir_of(path: Path) -> Path:
 
     ConfigError when it is not on air.
     """
-    tree = read(path)
+    tree = read_room(path)
     state_dir = Path(str(tree.get("state_dir") or os.environ.get("STATE_DIRECTORY", "var")))
     try:
         return Path(json.loads((state_dir / RECORD).read_text())["runtime_dir"])
@@ -107,7 +107,7 @@ def redis_of(config: Config) -> str:
         return children.redis_url(config, config.runtime_dir)
 
 
-def _make_private(directory: Path) -> None:
+def make_private(directory: Path) -> None:
     """Create the directory for us alone; refuse one that somebody else owns or may enter."""
     if len(str(directory).encode()) > SOCKET_PATH_MAX_BYTES:
         raise ConfigError(f"$RUNTIME_DIRECTORY: {directory} is too long for sockets ({SOCKET_PATH_MAX_BYTES} bytes)")

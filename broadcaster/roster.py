@@ -19,7 +19,7 @@ import structlog
 from broadcaster import ladder
 from broadcaster.charge import Charge
 from broadcaster.children import REMEDIES, Plan
-from broadcaster.watch import TRIAL_S, BackOff
+from broadcaster.watch import STEADY_S, TRIAL_S, BackOff
 
 log = structlog.get_logger()
 
@@ -45,7 +45,8 @@ class Roster:
     def due(self, now_s: float) -> Iterator[Charge]:
         """What is to be started now. What stands in the way of a higher tier is asked to leave its place to it."""
         for charge in self:
-            if not charge.is_running and now_s >= charge.start_s and self._has_place(charge, now_s):
+            startable = not charge.is_running and not charge.plan.elsewhere and now_s >= charge.start_s
+            if startable and self._has_place(charge, now_s):
                 yield charge
 
     # ── another configuration ────────────────────────────────────────────────────────────────────
@@ -107,7 +108,7 @@ class Roster:
             if why == ladder.SLOW:
                 log.warning("tier.kept", child=charge.plan.name, why=why)
             return None
-        wait_s = ladder.trial_after_s(charge.trials, TRIAL_S)
+        wait_s = 0.0 if charge.plan.elsewhere else ladder.trial_after_s(charge.trials, TRIAL_S)
         charge.lowered, charge.start_s = why, now_s + wait_s
         charge.trials += 1
         if charge.is_running:
@@ -132,6 +133,20 @@ class Roster:
                 charge.drain(now_s, ladder.SENTENCE_S)
                 charge.start_s = now_s + ladder.trial_after_s(charge.trials - 1, TRIAL_S)
 
+    def follow(self, charge: Charge, is_heard: bool | None, refused: str, now_s: float) -> None:
+        """Of a tier that another process draws: whether playout shows it now, None when that says nothing.
+
+        refused: why that process does not draw this room, "" when it does not say so.
+        """
+        charge.progress.beat(now_s, "ready" if is_heard else "loading", busy=False)
+        if is_heard is not False:
+            charge.heard_s = now_s
+        elif not charge.lowered and (refused or now_s - charge.heard_s >= ladder.GONE_S):
+            charge.settled = False
+            self.step_down(charge, refused or ladder.GONE, now_s)
+        if charge.lowered and (charge.progress.worked_s(now_s) or 0.0) >= STEADY_S:
+            self.steady(charge, now_s)
+
     def slow(self) -> Iterator[Charge]:
         """Tiers at work that do not keep up. While another one loads, that is the load on the machine, and no fault."""
         engines = [charge for charge in self if charge.plan.kind == "engine" and charge.is_running]
@@ -147,7 +162,8 @@ class Roster:
         if top is None:
             return {}
         name = str(top.plan.spec.get("name", ""))
-        lowered = {"why": top.lowered, "again_in_s": round(max(0.0, top.start_s - now_s), 1)} if top.lowered else {}
+        again = {} if top.plan.elsewhere else {"again_in_s": round(max(0.0, top.start_s - now_s), 1)}
+        lowered = {"why": top.lowered, **again} if top.lowered else {}
         return {"on_air": on_air, "wanted": name, "lowered": on_air not in ("", name), **lowered}
 
     def _rests(self, name: str, now_s: float) -> bool:

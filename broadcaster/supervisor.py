@@ -2,6 +2,8 @@
 
 In: a plan of children, orders, signals. Out: processes that run, a status each second, and word to systemd. It never
 blocks, never touches media, Redis or the network, and imports none of the libraries that do.
+
+The children are those of a room, or those of a house: rooms, each with a supervisor of its own, and their engine.
 """
 
 from __future__ import annotations
@@ -28,10 +30,11 @@ from broadcaster.notify import Notifier
 from broadcaster.orders import Order, Orders, Reply
 from broadcaster.reader import Reloader
 from broadcaster.roster import Roster
+from broadcaster.tenancy import Tenancy
 from broadcaster.watch import STEADY_S
 from pipeline.clock import NS, Clock
 from pipeline.errors import WireError
-from pipeline.lifeline import LineClosed
+from pipeline.lifeline import Lifeline, LineClosed
 from pipeline.wire import Act, Beat, ChangeSchedule, Done, Message, Note, Panic, Reload, Status
 
 TICK_S = 0.1
@@ -41,12 +44,16 @@ DUMP_S = 0.6  # between the request for stacks and SIGKILL: a gang is to be gone
 STOPPED_S = 2.0  # how long a rank may be stopped: no collective of the others waits less than that
 AWAY_S = 1.0  # between two looks at the children; the loop takes a tenth of that
 ENCODED_WITHIN_S = 2.0  # systemd is petted while playout encoded a frame within this
+LIVE = "live"  # as playout names what is on air
 
 log = structlog.get_logger()
 
 
 class Supervisor:
-    """One thread. `run` returns the exit status of the program. Without a reloader there is nothing to read again."""
+    """One thread. `run` returns the exit status of the program. Without a reloader there is nothing to read again.
+
+    house: the line to the house that the room is in, if any.
+    """
 
     def __init__(
         self,
@@ -56,6 +63,7 @@ class Supervisor:
         runtime_dir: Path,
         reloader: Reloader | None = None,
         seconds: float | None = None,
+        house: Lifeline | None = None,
     ) -> None:
         self._roster = Roster(plans)
         self._clock = clock
@@ -67,11 +75,12 @@ class Supervisor:
         self._gate = Gate(self._now())
         self._changes = Changes(self._roster, reloader, self)
         self._errands = Errands(lambda order: self.tell("director", order))
+        self._tenancy = Tenancy(house, self._signalled, self._changes.order) if house else None
         self._signals: list[int] = []
         self._stage: int | None = None  #: of the shutdown; None while on air
         self._stage_ends_s = 0.0
         self._ready_s: float | None = None
-        self._encoded = 0
+        self._encoded: dict[str, int] = {}  # by playout, of which a house has several
         self._encoded_s = 0.0
         self._status_s = 0.0
         self._news = False  #: something is otherwise than the last status told
@@ -79,6 +88,8 @@ class Supervisor:
 
     def run(self) -> int:
         self._orders.open(self._selector)
+        if self._tenancy:
+            self._tenancy.open(self._selector)
         with self._signals_heard():
             while not self._finished():
                 self._start_due()
@@ -175,17 +186,17 @@ class Supervisor:
             self._news |= _is_news(charge, member, message)
             member.progress.beat(self._now(), message.phase, message.busy)
             member.facts = message.facts
-            if charge.plan.kind == "playout":
-                self._follow_air(message)
+            if charge.plan.kind in ("playout", "room"):
+                self._follow_air(charge.plan.name, message)
             elif charge.plan.kind == "director":
                 self._follow_lease(message)
 
-    def _follow_air(self, beat: Beat) -> None:
-        """READY after the first encoded frame; the watchdog is petted while frames are encoded."""
+    def _follow_air(self, name: str, beat: Beat) -> None:
+        """READY after the first encoded frame; the watchdog is petted while any are encoded, in a house by any room."""
         encoded, now = beat.facts.get("encoded", 0), self._now()
         self._emergency.hear(beat.facts.get("source"), now)
-        if encoded != self._encoded:
-            self._encoded, self._encoded_s = encoded, now
+        if encoded != self._encoded.get(name, 0):
+            self._encoded[name], self._encoded_s = encoded, now
         if encoded and self._ready_s is None:
             self._ready_s = now
             self._notifier.send(READY=1, STATUS="on air")
@@ -210,6 +221,8 @@ class Supervisor:
         now = self._now()
         self._forgive_absence(now)
         for charge in self._roster:
+            if charge.plan.elsewhere:
+                self._follow_shared(charge, now)
             if not charge.is_running:
                 continue
             if charge.kill_s is not None:
@@ -232,6 +245,14 @@ class Supervisor:
         if self._seconds is not None and self._ready_s is not None and now - self._ready_s >= self._seconds:
             self._signals.append(signal.SIGTERM)
             self._seconds = None
+
+    def _follow_shared(self, charge: Charge, now: float) -> None:
+        """The engine of the house is at work for this room as long as playout shows its pictures."""
+        if self._stage is not None:
+            return
+        name, source = charge.plan.spec["name"], self._of_air("source")
+        is_heard = None if not source or self._emergency.panic.on else source == LIVE and self._of_air("engine") == name
+        self._roster.follow(charge, is_heard, (self._of_air("refused") or {}).get(name, ""), now)
 
     def _of_air(self, fact: str) -> Any:
         """What playout said last; None while it is away."""
@@ -358,6 +379,9 @@ class Supervisor:
             status = Status(facts=self.status())
             for kind in ("director", "monitor"):
                 self.tell(kind, status)
+            if self._tenancy:
+                phase = "loading" if self._ready_s is None else "ready" if self._stage is None else "draining"
+                self._tenancy.tell(phase, sum(self._encoded.values()), status.facts["tier"])
 
     # ── stopping ─────────────────────────────────────────────────────────────────────────────────
 
@@ -387,12 +411,16 @@ class Supervisor:
             number = self._signals.pop()
             if number == signal.SIGHUP:
                 self._changes.order(Reload())
+                self.tell("room", Reload())
             elif self._stage is None:
                 log.info("supervisor.stopping", signal=signal.Signals(number).name)
                 self._notifier.send(STOPPING=1)
                 self._enter_stage(0)
             elif number == signal.SIGINT:  # a second Ctrl-C: no more grace
                 self._stage_ends_s = self._now()
+
+    def _signalled(self, number: int) -> None:
+        self._signals.append(number)
 
     def _enter_stage(self, stage: int) -> None:
         """Drain the children of this stage: words first, packets last, so that nothing is cut short."""
@@ -401,8 +429,9 @@ class Supervisor:
             for charge in self._roster:
                 charge.standby.dismiss()
         self._stage = stage
-        self._stage_ends_s = self._now() + DRAIN_S[stage]
-        for charge in self._roster.running(stage):
+        running = self._roster.running(stage)
+        self._stage_ends_s = self._now() + max([DRAIN_S[stage], *(charge.grace_s for charge in running)])
+        for charge in running:
             charge.drain(self._now())
 
     def _advance_shutdown(self) -> None:

@@ -19,6 +19,7 @@ from pipeline import follower
 RANKS_MAX = 64
 STEPS_MAX = 50
 FALLBACK_ENGINE = "portrait"  # needs no card and no weights
+SHARED = "shared"  # in the place of an engine: that of the house, which draws for several rooms
 SIDE_MIN_PX, SIDE_MAX_PX = 128, 1920
 SHAPE_SHARE = 0.01  # how much a picture may be stretched as it is enlarged
 
@@ -96,6 +97,8 @@ def faults(avatar: Wanted) -> list[str]:
     above = avatar.engine
     for index, section in enumerate(avatar.tiers or ()):
         engine = section.engine or above
+        if engine == SHARED:
+            found.append(f"tiers.{index}.engine: say which; the shared engine is the house's")
         for key in ("ranks", "steps"):
             if engine not in follower.RANKED and getattr(section, key) is not None:
                 found.append(f"tiers.{index}.{key}: the engine {engine!r} has none; leave it out")

@@ -1,6 +1,6 @@
-"""A room as a systemd unit: which files, with what in them.
+"""A room, or a house of several, as a systemd unit: which files, with what in them.
 
-In: a room's name and configuration file, where this program lies. Out: texts and paths; `write` puts them in place. The
+In: its name and configuration file, where this program lies. Out: texts and paths; `write` puts them in place. The
 unit itself, its user and its directories are the files in systemd/; what differs from room to room goes into a drop-in:
 the program's path, credentials for the secrets that the configuration names, directories that it writes to.
 """
@@ -16,8 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from broadcaster.config import parse, read
+from broadcaster.config import ROOMS, checked, parse, read
+from broadcaster.config_house import HouseSection
 from broadcaster.references import REFERENCE
+from broadcaster.tiers import SHARED
 from pipeline.errors import ConfigError
 
 UNIT = "broadcaster@.service"
@@ -26,6 +28,7 @@ ROOM_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")
 STATE_HOME = Path("/var/lib/broadcaster")
 PORTRAIT = "portrait"  # the engine that needs no card
+NAMED = (("script", "file"), ("evergreen", "file"), ("avatar", "image"), ("avatar", "weights"), ("engine", "weights"))
 
 # A user's manager may not do what needs privileges; what works by seccomp stays.
 NOT_FOR_USERS = re.compile(
@@ -82,19 +85,18 @@ def plan(room: str, config: Path | None, program: Program, user: bool = False, g
     home = _config_home() if user else Path("/etc")
     units = home / "systemd" / ("user" if user else "system")
     path = (config or home / "broadcaster" / f"{room}.yaml").absolute()
-    tree = read(path)
-    parsed = parse(_with(tree, "placeholder"), str(path))
-    if parsed.room != room:
-        raise ConfigError(f"{path}: its room is {parsed.room!r}, not {room!r}; the unit is named after the room")
+    trees = _trees(path)
+    engine = _engine(room, trees)
     keys = path.parent / f"{room}.keys"
-    names = sorted({match[2] for text in _texts(tree) for match in REFERENCE.finditer(text) if match[1] is None})
+    texts = [text for tree in trees.values() for text in _texts(tree)]
+    names = sorted({match[2] for text in texts for match in REFERENCE.finditer(text) if match[1] is None})
     files = [File(units / UNIT, _for_user(_shipped(UNIT)) if user else _shipped(UNIT))]
     drop_ins = units / f"broadcaster@{room}.service.d"
-    files.append(File(drop_ins / "room.conf", _drop_in(path, program, keys, names, tree, user)))
+    files.append(File(drop_ins / "room.conf", _drop_in(path, program, keys, names, trees, user)))
     if not user:
         files.append(File(Path("/etc/sysusers.d/broadcaster.conf"), _shipped("broadcaster.sysusers")))
         files.append(File(Path("/etc/tmpfiles.d/broadcaster.conf"), _shipped("broadcaster.tmpfiles")))
-        if gpu if gpu is not None else parsed.avatar.engine != PORTRAIT:
+        if gpu if gpu is not None else engine not in (PORTRAIT, SHARED):
             files.append(File(drop_ins / "gpu.conf", _shipped("gpu.conf")))
     missing = [keys / name for name in names if not (keys / name).is_file()]
     return Plan(f"broadcaster@{room}", files, {keys: 0o700} if names else {}, missing)
@@ -121,17 +123,39 @@ def write(plan: Plan, root: Path = Path("/")) -> list[Path]:
     return changed
 
 
+def _trees(path: Path) -> dict[Path, dict[str, Any]]:
+    """The file, and of a house its rooms' files."""
+    tree = read(path)
+    rooms = [path.parent / str(room) for room in tree.get(ROOMS) or ()]
+    return {path: tree} | {room: read(room) for room in rooms}
+
+
+def _engine(name: str, trees: Mapping[Path, dict[str, Any]]) -> str:
+    """Which engine the unit runs. ConfigError when a file cannot be used."""
+    (path, tree), *rooms = ((path, _with(tree, "placeholder")) for path, tree in trees.items())
+    if ROOMS in tree:
+        for room, inner in rooms:
+            parse(inner, str(room))
+        return checked(HouseSection, tree, str(path)).engine.engine
+    parsed = parse(tree, str(path))
+    if parsed.room != name:
+        raise ConfigError(f"{path}: its room is {parsed.room!r}, not {name!r}; the unit is named after the room")
+    return parsed.avatar.engine
+
+
 def _drop_in(
-    path: Path, program: Program, keys: Path, names: Iterable[str], tree: Mapping[str, Any], user: bool
+    path: Path, program: Program, keys: Path, names: Iterable[str], trees: Mapping[Path, Any], user: bool
 ) -> str:
     lines = [f"# Written by `broadcaster systemd install` for {path}; run it again when outputs or secrets change."]
     lines += ["[Service]", "ExecStart=", f"ExecStart={_quoted(program.path)} run {_quoted(path)}"]
     lines.append(f"WorkingDirectory={_escaped(path.parent)}")
     lines += [f"LoadCredential={name}:{_escaped(keys / name)}" for name in names]
     if not user:
-        seen = [*program.seen, path.parent, *_named_files(tree, path.parent)]
+        base = path.parent  # relative paths count from there, also those of a house's rooms
+        seen = [*program.seen, *(file.parent for file in trees)]
+        seen += [named for tree in trees.values() for named in _named_files(tree, base)]
         lines += [f"BindReadOnlyPaths={_escaped(one)}" for one in _outermost(one for one in seen if _is_hidden(one))]
-        written = _outermost(_written(tree, path.parent))
+        written = _outermost(place for tree in trees.values() for place in _written(tree, base))
         lines += [f"ReadWritePaths=-{_escaped(one)}" for one in written if not _is_hidden(one)]
         lines += [f"BindPaths=-{_escaped(one)}" for one in written if _is_hidden(one)]
     return "\n".join(lines) + "\n"
@@ -150,7 +174,7 @@ def _written(tree: Mapping[str, Any], base: Path) -> Iterator[Path]:
 
 def _named_files(tree: Mapping[str, Any], base: Path) -> Iterator[Path]:
     """Directories of the files that the configuration names."""
-    for section, key in (("script", "file"), ("evergreen", "file"), ("avatar", "image"), ("avatar", "weights")):
+    for section, key in NAMED:
         if given := (tree.get(section) or {}).get(key):
             place = base / str(given)
             yield place if place.is_dir() else place.parent

@@ -88,7 +88,10 @@ class AvatarEngine(Protocol):
         """Whether `open` of it takes no time: it is baked and in memory. Those that are stepped stay there."""
 
     def step(self, jobs: Sequence[Job]) -> Sequence[Made]:
-        """Render one hop for each job, in order; batched where shapes agree. EngineError ends the process."""
+        """Render one hop for each job, in order; batched where shapes agree.
+
+        An error is one job's, or the engine's: all states stay as good as they were, and other jobs may be tried.
+        """
 
     def save(self, state: MotionState) -> bytes:
         """The state as bytes that `restore` of another process turns back into it."""

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 RANKED: Mapping[str, str] = dict.fromkeys(MODELS, "pipeline.engines.diffusion.follower:follow")
 """Engines with weights that can work on several ranks, and the loop of all ranks but the first.
 
-It is `follow(engine, gang, beat)`. Their constructors take the options of their section, and `cache`, `beat`, `gang`.
+It is `follow(engine, gang, beat)`. Their constructors take the options of their section, and
+`cache`, `beat`, `gang`, `avatars`.
 """
 
 COLLECTIVE_S = 20.0  # a rank that hangs ends the others in this time even where no supervisor looks
@@ -64,6 +65,7 @@ def equipped(spec: WorkerSpec, pulse: Pulse) -> Iterator[tuple[AvatarEngine, Gan
     options, gang = dict(spec.options), None
     if spec.engine in RANKED:
         options |= {"cache": str(Path(spec.state_dir).resolve() / CACHE), "beat": pulse}
+        options |= {"avatars": len(spec.rooms)} if spec.rooms else {}
     if spec.world > 1:
         gang = _join(spec)
         options |= {"device": str(gang.device), "gang": gang}

@@ -6,6 +6,7 @@ full or torn costs these files alone, never the engine.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,6 +55,12 @@ class Poses:
     def has_moved(self) -> bool:
         """Whether another process of this engine has shown pictures since `left` was asked."""
         return _written_ns(self._path) != self._read_of
+
+    def forget(self) -> None:
+        """The next one begins from the picture: what was kept led nowhere."""
+        with contextlib.suppress(OSError):
+            self._path.unlink(missing_ok=True)
+        self._read_of = _written_ns(self._path)
 
     def keep(self, state: MotionState) -> None:
         try:

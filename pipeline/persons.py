@@ -265,6 +265,10 @@ class Cast:
         self._written = person
         return Scene(person, self._engine.open(self._avatars[person], self._spec.seed, after))
 
+    def forget(self) -> None:
+        """The next pose begins from the picture: what was kept led nowhere."""
+        self._poses.forget()
+
     # ── on air ───────────────────────────────────────────────────────────────────────────────────
 
     def act(self, scene: Scene, job: Job, *, has_time: bool) -> Act:

@@ -33,8 +33,8 @@ def read(parts: Sequence[memoryview], incarnation: int, hop_samples: int) -> Spe
     chunk = decode(parts[0], AudioChunk)
     if chunk.incarnation != incarnation:
         raise WireError("for an earlier incarnation")
-    if len(parts) != 3 or chunk.hop_samples != hop_samples:
-        raise WireError(f"{len(parts) - 1} buffers, {chunk.hop_samples} samples")
+    if len(parts) != 3 or chunk.hop_samples != hop_samples or chunk.ahead_samples < 0:
+        raise WireError(f"{len(parts) - 1} buffers, {chunk.hop_samples} samples, {chunk.ahead_samples} ahead")
     if len(parts[1]) % 2 or len(parts[2]) % 2:
         raise WireError("half a sample")
     air, drive = view_pcm(parts[1]), view_pcm(parts[2])

@@ -9,6 +9,7 @@ alone, since the smallest process of all, a pusher, reads it.
     director ──Cut──▶ playout            playout ──Report──▶ journal ──▶ director
     supervisor ◀──Beat, Note── every child (lifeline)     supervisor ──Spec, Drain, Panic, Retarget──▶ child
     supervisor ──Status──▶ director, monitor     monitor ──Act──▶ supervisor
+    supervisor of a house ──Spec, Drain, Reload──▶ supervisor of a room ──Beat──▶ that of the house
     command line ──Panic, Reload, ChangeOutput, Upgrade──▶ supervisor ──Answer──▶ command line
     command line ──ChangeSchedule──▶ supervisor ──▶ director ──Done──▶ supervisor ──Answer──▶ command line
 """
@@ -130,10 +131,14 @@ class Segment(msgspec.Struct, frozen=True, tag=True):
 
 
 class EngineBye(msgspec.Struct, frozen=True, tag=True):
-    """engine → playout, last: nothing more comes of this incarnation; ask another engine, or show the hold loop."""
+    """engine → playout, last: nothing more comes of this incarnation; ask another engine, or show the hold loop.
+
+    `why`: an engine of several rooms does not draw this one for now; "" = it ends.
+    """
 
     engine: str
     incarnation: int
+    why: str = ""
 
 
 class Cut(msgspec.Struct, frozen=True, tag=True):
@@ -280,7 +285,7 @@ class Retarget(msgspec.Struct, frozen=True, tag=True):
 
 
 class Reload(msgspec.Struct, frozen=True, tag=True):
-    """command line → supervisor: read the configuration again."""
+    """command line, or the house that the room is in → supervisor: read the configuration again."""
 
 
 class ChangeOutput(msgspec.Struct, frozen=True, tag=True):

@@ -1,50 +1,59 @@
-"""One engine on the wires: speech comes from the director, segments go to playout, on demand.
+"""One engine on the wires of one room or several: speech comes from directors, segments go to playouts, on demand.
 
-The loop answers one demand at a time: with the speech that is there, or, when playout's buffer would
-run dry, with silence; speech that comes late serves the next demand. A new epoch takes back what was
-rendered and not seen. It never knows Redis, RTMP or wall time, and a dead peer only makes it wait. Of an engine on
-several ranks this is rank 0; the others run pipeline.follower. A tier that draws smaller than the room's size has its
-pictures enlarged here, so that playout sees one size.
+The loop hears every room (pipeline.seat), has the schedule say whose segments are due (pipeline.schedule), and answers
+them with one step of the engine. It never knows Redis, RTMP or wall time, and a dead peer only makes a room wait. Of an
+engine on several ranks this is rank 0; the others run pipeline.follower. A tier that draws smaller than the room's size
+has its pictures enlarged here, so that playout sees one size.
+
+Of several rooms none suffers from another. A step that fails is made again room by room; the room that fails alone
+begins anew, and one that fails again and again is put aside for a minute. Only when the engine cannot even draw silence
+for another room is the error its own, and ends the process. A room for which there is no time is refused while the
+others go on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import structlog
 import zmq
 
-from pipeline import follower, link
-from pipeline.arrays import Frames, Pcm, silence, view_frames
+from pipeline import follower, schedule
+from pipeline.arrays import Frames
 from pipeline.avatar import Avatar, load_avatar
-from pipeline.carryover import CarryOver
-from pipeline.clock import NS, SLOT_NS, Clock, RealClock
-from pipeline.engine import AvatarEngine, Job
-from pipeline.enlarge import resized
-from pipeline.errors import EngineError, TooSlow, WireError
+from pipeline.clock import NS, Clock, RealClock
+from pipeline.engine import AvatarEngine, Made
+from pipeline.errors import AvatarError
 from pipeline.lifeline import Lifeline
-from pipeline.media import MediaFormat, Position, is_open_after
-from pipeline.persons import Act, Cast, Scene, seen
-from pipeline.spoken import Speech, read
-from pipeline.tempo import Tempo
-from pipeline.wire import Demand, Drain, EngineBye, EngineHello, NewHold, Segment, SpeechDemand, decode
+from pipeline.mishap import meaning
+from pipeline.persons import Act
+from pipeline.seat import LINGER_MS, Seat
+from pipeline.wire import Drain
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-AHEAD_SAMPLES = 19_200  # 400 ms at 48 kHz: speech known in advance that an engine may look at
-MARGIN_NS = 60_000_000  # kept in hand for the wire and a busy machine when silence is put off
-HELLO_EVERY_NS = NS // 2  # while playout asks for nothing: it may be new, and not know of us
 POLL_MS = 200  # the longest wait; the lifeline wants an ear four times a second
-WARMING_STEPS = 3  # the first steps have other shapes and cold caches
-ASK_AGAIN_NS = NS // 2  # a director that died may have taken the question with it
 LEAVING_NS = 300_000_000  # of the grace: for what follows the last segment
-LINGER_MS = 200  # for the last words to reach the others; one that is gone is not waited for longer
+FAILURES_MAX = 3  # for one room alone, each within REST_NS of the one before: a sentence that fails is said again
+REST_NS = 60 * NS  # for a room that fails again and again: each of its steps takes time from the others
+REFUSED_NS = 10 * NS  # between two looks whether there is time for a room that was refused
 
 log = structlog.get_logger()
+
+
+class RoomSpec(msgspec.Struct, frozen=True):
+    """What differs from room to room at one engine; as in WorkerSpec. room: its name, for people."""
+
+    room: str
+    runtime_dir: str
+    state_dir: str
+    image: str
+    width: int
+    height: int
+    seed: int
+    persons: dict[str, str] = {}
 
 
 class WorkerSpec(msgspec.Struct, frozen=True):
@@ -56,16 +65,18 @@ class WorkerSpec(msgspec.Struct, frozen=True):
     times its media, or longer, is too slow. must_keep_up: there is a lighter tier, so an engine whose steps are all too
     slow while it warms up does not go on air.
     rank, world: which of how many processes this is; of several, the master address is where rank 0 meets the others.
+    rooms: those that are served, where there are several; picture, size and directories of the wires are theirs then.
+    room: the name of one of them.
     """
 
     name: str
     engine: str
     runtime_dir: str
     state_dir: str
-    image: str
-    width: int
-    height: int
-    seed: int
+    image: str = ""
+    width: int = 0
+    height: int = 0
+    seed: int = 0
     options: dict[str, Any] = {}
     rank: int = 0
     world: int = 1
@@ -74,12 +85,22 @@ class WorkerSpec(msgspec.Struct, frozen=True):
     drawn: tuple[int, int] | None = None
     rtf_max: float = 1.0
     must_keep_up: bool = False
+    rooms: list[RoomSpec] = []
+    room: str = ""
     persons: dict[str, str] = {}
 
     @property
     def size(self) -> tuple[int, int]:
         """Of what the engine draws."""
         return self.drawn or (self.width, self.height)
+
+    @property
+    def seats(self) -> list[WorkerSpec]:
+        """The same for each room alone."""
+        if not self.rooms:
+            return [self]
+        alone = msgspec.structs.replace(self, rooms=[])
+        return [msgspec.structs.replace(alone, **msgspec.structs.asdict(room)) for room in self.rooms]
 
 
 def run(spec: WorkerSpec, lifeline: Lifeline) -> None:
@@ -88,10 +109,10 @@ def run(spec: WorkerSpec, lifeline: Lifeline) -> None:
     if spec.rank:
         follower.run(spec, lifeline)
         return
-    avatar = load_avatar(Path(spec.image) if spec.image else None, spec.size)
+    pictures = pictured(spec)
     pulse = follower.Pulse(lifeline)
     with follower.equipped(spec, pulse) as (engine, gang):
-        worker = Worker(spec, engine, avatar, lifeline, RealClock())
+        worker = Worker(pictures, engine, lifeline, RealClock())
         try:
             pulse.phase = "warming"
             worker.open()
@@ -101,326 +122,218 @@ def run(spec: WorkerSpec, lifeline: Lifeline) -> None:
             worker.close()
 
 
+def pictured(spec: WorkerSpec) -> list[tuple[WorkerSpec, Avatar]]:
+    """Each room with its avatar. AvatarError when there is none; of several, those that have one are served."""
+    found, faults = [], []
+    for seat in spec.seats:
+        try:
+            found.append((seat, load_avatar(Path(seat.image) if seat.image else None, seat.size)))
+        except AvatarError as error:
+            faults.append(error)
+            if spec.rooms:
+                log.error("room.left_out", room=seat.room, reason=str(error))
+    if not found:
+        raise faults[-1]
+    return found
+
+
 def _nobody() -> None:
     """There are no other ranks to be told that we are there."""
 
 
 class Worker:
-    """One room's engine. One thread."""
+    """One engine and its rooms. One thread."""
 
     def __init__(
-        self, spec: WorkerSpec, engine: AvatarEngine, avatar: Avatar, lifeline: Lifeline, clock: Clock
+        self, pictures: Sequence[tuple[WorkerSpec, Avatar]], engine: AvatarEngine, lifeline: Lifeline, clock: Clock
     ) -> None:
-        self._spec = spec
+        self._pictures = pictures
         self._engine = engine
-        self._avatar = avatar
         self._lifeline = lifeline
         self._clock = clock
-        self._format: MediaFormat = engine.format(avatar)
-        self._incarnation = clock.now_ns()
+        self._several = bool(pictures[0][0].room)
+        self._seats: list[Seat] = []
         self._context: zmq.Context[Any] = zmq.Context()
-        self._cast = Cast(spec, engine, avatar)
-        self._pose: Scene | None = None  # the one that was found, until the first demand
-        self._hold = ""
-        # what playout wants
-        self._demand: Demand | None = None
-        self._demanded_ns = 0
-        self._heard_ns = -HELLO_EVERY_NS  # when playout last asked, or we knocked
-        self._epoch = 0
-        self._timeline = 0
-        self._last_sent: tuple[Segment, Frames, Pcm] | None = None
-        # what the director gave
-        self._speech: Speech | None = None
-        self._asked = 0  # credit of the newest question
-        self._asked_ns = 0
-        self._after: Position | None = None
-        # account
-        self._tempo = Tempo(self._format.hop_frames, spec.rtf_max)
-        self._segments = 0
-        self._notes: dict[str, float] = {}  # what the engine said of its last step: stages, drift
-        self._in_sentence = False  # what was rendered ends in the middle of one
+        self._stepped_ns: int | None = None  # when the last step began, until the rooms are heard
         self._ends_ns: int | None = None  # when to leave at the latest, once asked to
 
     def open(self) -> None:
-        """Warm the engine up, bake what is missing, take up the last pose, and knock at the doors."""
+        """Warm the engine up for each room, and find their doors. Of several, one that cannot be is left out."""
         self._lifeline.beat("warming")
-        self._warm_up()
-        self._cast.open(lambda: self._lifeline.beat("warming"))
-        self._pose = self._cast.left()
-        self._carry = CarryOver(self._cast.begun() if self._pose is None else self._pose)
-        self._hold = self._cast.hold(self._carry.state)
-        directory = Path(self._spec.runtime_dir)
-        self._frames_socket = link.connect(self._context, directory, link.FRAMES, self._spec.name)
-        self._speech_socket = link.connect(self._context, directory, link.SPEECH, self._spec.name)
+        fault: Exception | None = None
+        for spec, avatar in self._pictures:
+            if (fault := self._apart(partial(self._seat, spec, avatar))) is not None:
+                log.error("room.left_out", room=spec.room, reason=str(fault))
+        if not self._seats and fault is not None:
+            raise fault
         self._poller = zmq.Poller()
-        for socket in (self._frames_socket, self._speech_socket, self._lifeline.fileno()):
+        for socket in (self._lifeline.fileno(), *(socket for seat in self._seats for socket in seat.sockets)):
             self._poller.register(socket, zmq.POLLIN)
-        log.info("engine.ready", engine=self._spec.engine, render_ms=self._tempo.render_ns // 1_000_000)
+
+    def _seat(self, spec: WorkerSpec, avatar: Avatar) -> None:
+        seat = Seat(spec, self._engine, avatar, self._clock)
+        seat.open(self._context, lambda busy: self._lifeline.beat("warming", busy=busy))
+        self._seats.append(seat)
 
     def serve(self, others: Callable[[], None] = _nobody) -> None:
         """Until drained. others: tells the other ranks that we are there; EngineError when one is gone."""
-        while not self._is_done():
+        while self.turn():
             others()
-            self._knock()
-            self._tell_hold()
-            self._ask_for_speech()
-            self._poller.poll(self._wait_ms())
-            self._hear_lifeline()
-            self._hear_director()
-            self._hear_playout()
-            if self._demand is not None and (self._speech is not None or self._must_render()):
-                self._render(self._demand)
-            self._beat(busy=False)
-        link.send(self._frames_socket, EngineBye(engine=self._spec.name, incarnation=self._incarnation))
+
+    def turn(self) -> bool:
+        """Hear everybody, and make one step at most; false when there is nothing more to do."""
+        self._let_go()
+        if all(seat.left for seat in self._seats):
+            return False
+        for seat in self._seats:
+            seat.tend()
+        self._poller.poll(self._wait_ms())
+        self._hear_lifeline()
+        since_ns = self._clock.now_ns() if self._stepped_ns is None else self._stepped_ns
+        self._stepped_ns = None
+        for seat in self._seats:
+            if (fault := self._apart(partial(seat.hear, since_ns))) is not None:
+                self._fail(seat, fault)
+        self._admit()
+        self._render()
+        self._beat(busy=False)
+        return True
 
     def close(self) -> None:
         self._context.destroy(linger=LINGER_MS)
 
-    # ── what comes in ────────────────────────────────────────────────────────────────────────────
+    # ── what is decided ──────────────────────────────────────────────────────────────────────────
 
     def _hear_lifeline(self) -> None:
         for message in self._lifeline.poll():
             if isinstance(message, Drain):
                 self._ends_ns = self._clock.now_ns() + int(message.grace_s * NS) - LEAVING_NS
 
-    def _hear_director(self) -> None:
-        while parts := link.receive(self._speech_socket):
-            try:
-                speech = read(parts, self._incarnation, self._format.hop_air_samples)
-            except WireError as error:
-                log.warning("chunk.dropped", reason=str(error))
-                continue
-            if speech.chunk.credit == self._asked and speech.chunk.timeline >= self._timeline:
-                self._speech = speech
-                self._after = speech.chunk.until
-                self._asked_ns = 0
-
-    def _hear_playout(self) -> None:
-        while parts := link.receive(self._frames_socket):
-            try:
-                demand = decode(parts[0], Demand)
-                after = self._read_frames(parts[1:]) if demand.after else None
-            except WireError as error:
-                log.warning("demand.dropped", reason=str(error))
-                continue
-            if demand.incarnation == self._incarnation:
-                self._heard_ns = self._clock.now_ns()
-                self._take_demand(demand, after)
-
-    def _read_frames(self, buffers: Sequence[memoryview]) -> Frames:
-        spec = self._spec
-        if len(buffers) != 1 or len(buffers[0]) % (spec.width * spec.height * 3 // 2):
-            raise WireError("`after` is not whole frames of this size")
-        return resized(view_frames(buffers[0], spec.width, spec.height), self._format.width, self._format.height)
-
-    def _take_demand(self, demand: Demand, after: Frames | None) -> None:
-        if demand.epoch != self._epoch:
-            self._begin_epoch(demand, after)
-        elif self._last_sent is not None and self._last_sent[0].credit == demand.credit:
-            self._send(*self._last_sent)  # it was lost on the way
+    def _let_go(self) -> None:
+        """Once asked to leave: each room at the end of a sentence, for one that is broken off would be said again."""
+        if self._ends_ns is None:
             return
-        self._carry.shown(demand.shown)
-        if self._demand is None or self._demand.credit != demand.credit:
-            self._demanded_ns = self._clock.now_ns()
-        self._demand = demand
-
-    def _begin_epoch(self, demand: Demand, after: Frames | None) -> None:
-        """Playout began anew or cut: take back what was not seen, and speech that is void."""
-        if self._epoch == 0:
-            self._begin(after)
-        elif demand.shown >= 0 and not self._carry.rewind(demand.shown, lambda scene: seen(scene, demand.shown_frames)):
-            log.warning("epoch.unknown", shown=demand.shown, newest=self._carry.sequence)
-        if demand.timeline != self._timeline:
-            self._timeline = demand.timeline
-            self._after = None
-            self._in_sentence = False
-            if self._speech is not None and self._speech.chunk.timeline < demand.timeline:
-                self._speech = None
-            self._asked_ns = 0
-        self._epoch = demand.epoch
-        self._demand = None
-        self._last_sent = None
-
-    def _begin(self, after: Frames | None) -> None:
-        """The first demand: go on from the pose that this engine showed last, also on another tier and a moment ago."""
-        moved = self._cast.has_moved()
-        if moved:
-            self._pose = self._cast.left()
-        if self._pose is not None:
-            self._carry = CarryOver(self._pose)
-        elif after is not None or moved:
-            self._carry = CarryOver(self._cast.begun(after))
-        self._pose = None
-
-    # ── what is decided ──────────────────────────────────────────────────────────────────────────
-
-    def _is_done(self) -> bool:
-        """Asked to leave, and at the end of a sentence: one that is broken off would be said again from its start."""
-        return self._ends_ns is not None and (not self._in_sentence or self._clock.now_ns() >= self._ends_ns)
-
-    def _must_render(self) -> bool:
-        return self._clock.now_ns() >= self._silence_ns()
-
-    def _silence_ns(self) -> int:
-        """When to stop waiting for speech: the buffer lasts, less the time to render and a margin."""
-        assert self._demand is not None
-        return self._demanded_ns + self._demand.slack_frames * SLOT_NS - self._tempo.render_ns - MARGIN_NS
-
-    def _has_time(self, demand: Demand) -> bool:
-        """Whether two persons can be drawn at once before playout's buffer runs dry."""
-        until_ns = self._demanded_ns + demand.slack_frames * SLOT_NS - MARGIN_NS
-        return self._clock.now_ns() + 2 * self._tempo.render_ns <= until_ns
+        is_late = self._clock.now_ns() >= self._ends_ns
+        for seat in self._seats:
+            if not seat.left and (is_late or not seat.in_sentence):
+                seat.leave()
 
     def _wait_ms(self) -> int:
-        if self._demand is None:
-            return POLL_MS
-        if self._speech is not None:
-            return 0
-        return max(0, min(POLL_MS, (self._silence_ns() - self._clock.now_ns()) // 1_000_000 + 1))
+        return min(seat.wait_ms(self._lead_ns(seat), POLL_MS) for seat in self._seats)
+
+    def _lead_ns(self, seat: Seat) -> int:
+        """How long before its buffer runs dry a room's silence is begun: all others may come before it."""
+        return seat.render_ns + sum(other.render_ns for other in self._seats if other.admitted and other is not seat)
+
+    def _admit(self) -> None:
+        """Give a share of the engine's time to who is there, and take it from who is away."""
+        if not self._several:
+            return
+        now = self._clock.now_ns()
+        for seat in self._seats:
+            if seat.left:
+                continue
+            if seat.aside and now >= seat.again_ns:
+                seat.again_ns = now + REFUSED_NS
+                if not self._refusal(seat):
+                    seat.take_back()
+            elif seat.admitted and not seat.is_present:
+                seat.admitted = False
+                log.info("room.absent", room=seat.room)
+            elif seat.is_present and not seat.admitted:
+                if why := self._refusal(seat):
+                    log.warning("room.refused", room=seat.room, reason=why)
+                    seat.put_aside(why, now + REFUSED_NS)
+                else:
+                    seat.admitted = True
+                    log.info("room.admitted", room=seat.room, load=round(self._load, 3))
+
+    @property
+    def _load(self) -> float:
+        """The real-time factor of all rooms together."""
+        return sum(seat.load for seat in self._seats if seat.admitted)
+
+    def _refusal(self, seat: Seat) -> str:
+        return schedule.refusal(self._load, seat.load)
 
     # ── what is done ─────────────────────────────────────────────────────────────────────────────
 
-    def _knock(self) -> None:
-        """Say hello to a playout that asks for nothing."""
-        now = self._clock.now_ns()
-        if now < self._heard_ns + HELLO_EVERY_NS:
-            return
-        self._heard_ns = now
-        media = self._format
-        link.send(
-            self._frames_socket,
-            EngineHello(
-                engine=self._spec.name,
-                incarnation=self._incarnation,
-                width=self._spec.width,
-                height=self._spec.height,
-                hop_frames=media.hop_frames,
-                overlap_frames=media.overlap_frames,
-                hold=self._hold,
-            ),
-        )
+    def _render(self) -> None:
+        """Make the step that is due, if any."""
+        due = [seat.waiting(number) for number, seat in enumerate(self._seats) if seat.is_due(self._lead_ns(seat))]
+        if seats := [self._seats[number] for number in schedule.chosen(due, self._clock.now_ns())]:
+            self._stepped_ns = self._clock.now_ns() if self._several else None
+            begun: list[tuple[Seat, Act]] = []
+            for seat in seats:
+                if (fault := self._apart(lambda seat=seat: begun.append((seat, seat.begin())))) is not None:  # type: ignore[misc]
+                    self._fail(seat, fault)
+            if begun:
+                self._draw(begun)
 
-    def _tell_hold(self) -> None:
-        """Who came into the picture, or is back in it, is who moves on hold."""
-        if (hold := self._cast.hold(self._carry.state)) != self._hold:
-            news = NewHold(engine=self._spec.name, incarnation=self._incarnation, hold=hold)
-            if link.send(self._frames_socket, news):
-                self._hold = hold
-
-    def _ask_for_speech(self) -> None:
-        """Keep one question open at the director, and put it again when it was not answered for long."""
-        now = self._clock.now_ns()
-        if self._speech is not None or self._epoch == 0 or (self._asked_ns and now < self._asked_ns + ASK_AGAIN_NS):
-            return
-        self._asked += 1
-        self._asked_ns = now
-        link.send(
-            self._speech_socket,
-            SpeechDemand(
-                engine=self._spec.name,
-                incarnation=self._incarnation,
-                credit=self._asked,
-                timeline=self._timeline,
-                hop_samples=self._format.hop_air_samples,
-                ahead_samples=AHEAD_SAMPLES,
-                after=self._after,
-            ),
-        )
-
-    def _render(self, demand: Demand) -> None:
-        speech, self._speech = self._speech, None
-        self._demand = None
-        self._ask_for_speech()
-        air, job = self._job(speech)
-        act = self._cast.act(self._carry.state, job, has_time=self._has_time(demand))
+    def _draw(self, begun: Sequence[tuple[Seat, Act]]) -> None:
+        """Have the engine make what these rooms have begun in one step, or each alone where that fails."""
+        drawn: list[tuple[Made, Frames]] = []
         self._beat(busy=True)
         began_ns = self._clock.now_ns()
-        drawn = self._engine.step(act.jobs)
-        for one in drawn:
-            self._check(one.frames)
-        made = act.made(drawn)
-        frames = resized(made.frames, self._spec.width, self._spec.height)
+        fault = self._apart(lambda: drawn.extend(self._drawn(begun)))
         took_ns = self._clock.now_ns() - began_ns
-        self._tempo.took(took_ns // len(act.jobs))  # two persons are drawn for half a second, and seldom
-        sequence = self._carry.made(made.state)
-        self._send(self._segment(demand, speech, sequence, took_ns, made.notes, act), frames, air)
-        self._cast.keep(made.state)
-        self._cast.prepare(made.state)
-        if speech is not None:
-            self._in_sentence = is_open_after(speech.marks_of_hop, self._in_sentence)
-        self._segments += 1
-        self._notes = {name: round(float(value), 3) for name, value in made.notes.items()}
+        if fault is None:
+            each_ns = took_ns // sum(len(act.jobs) for _, act in begun)
+            for (seat, act), (made, frames) in zip(begun, drawn, strict=True):
+                seat.finish(act, made, frames, took_ns, each_ns)
+        elif len(begun) > 1:
+            log.warning("step.split", rooms=[seat.room for seat, _ in begun], reason=str(fault))
+            for one in begun:
+                self._draw([one])
+        else:
+            self._fail(begun[0][0], fault)
 
-    def _job(self, speech: Speech | None) -> tuple[Pcm, Job]:
-        hop = self._format.hop_drive_samples
-        if speech is None:
-            return silence(self._format.hop_air_samples), Job(self._carry.state, silence(hop), silence(0))
-        return speech.air, Job(self._carry.state, speech.drive[:hop], speech.drive[hop:], speech.chunk.marks)
+    def _drawn(self, begun: Sequence[tuple[Seat, Act]]) -> list[tuple[Made, Frames]]:
+        drawn = iter(self._engine.step([job for _, act in begun for job in act.jobs]))
+        found = [(seat, act.made([seat.checked(next(drawn)) for _ in act.jobs])) for seat, act in begun]
+        return [(made, seat.fitted(made)) for seat, made in found]
 
-    def _segment(
-        self,
-        demand: Demand,
-        speech: Speech | None,
-        sequence: int,
-        took_ns: int,
-        notes: Mapping[str, float],
-        act: Act,
-    ) -> Segment:
-        media = self._format
-        return Segment(
-            engine=self._spec.name,
-            incarnation=self._incarnation,
-            epoch=demand.epoch,
-            credit=demand.credit,
-            sequence=sequence,
-            timeline=self._timeline if speech is None else speech.chunk.timeline,
-            hop_frames=media.hop_frames,
-            width=self._spec.width,
-            height=self._spec.height,
-            speech=speech is not None,
-            render_ms=took_ns // 1_000_000,
-            marks=act.marks([] if speech is None else speech.marks_of_hop, opens=self._last_sent is None),
-            notes={name: float(value) for name, value in notes.items()},
-        )
+    def _fail(self, seat: Seat, fault: Exception) -> None:
+        """What was done for this room alone failed: its own fault, unless the engine can draw nobody else, either."""
+        if not any(self._is_drawn(other) for other in self._seats if other is not seat):
+            raise fault
+        now = self._clock.now_ns()
+        seat.failures = seat.failures + 1 if seat.failures and now < seat.failed_ns + REST_NS else 1
+        seat.failed_ns = now
+        reason = f"{type(fault).__name__}: {fault}"
+        if seat.failures < FAILURES_MAX and self._apart(seat.reset) is None:
+            log.error("room.reset", room=seat.room, reason=reason, failures=seat.failures)
+            return
+        log.error("room.put_aside", room=seat.room, reason=reason, rest_s=REST_NS // NS)
+        seat.put_aside(f"the engine fails at this room: {reason}", now + REST_NS)
+        self._apart(seat.reset)
+        seat.failures = 0
 
-    def _send(self, segment: Segment, frames: Frames, air: Pcm) -> None:
-        self._last_sent = (segment, frames, air)
-        link.send(self._frames_socket, segment, frames, air)
+    def _is_drawn(self, seat: Seat) -> bool:
+        """Whether the engine can draw silence for this room."""
+        return self._apart(lambda: seat.checked(self._engine.step([seat.calm()])[0])) is None
 
-    def _check(self, frames: Frames) -> None:
-        expected = (self._format.hop_frames, self._format.rows, self._format.width)
-        if frames.shape != expected or not frames.flags.c_contiguous:
-            raise EngineError(f"{self._spec.engine} made frames of shape {frames.shape}, not {expected}")
+    def _apart(self, work: Callable[[], object]) -> Exception | None:
+        """Do something of some rooms. Returns what went wrong, unless that is the engine's: it ends the process.
+
+        Ranks that met an error are not in step any more, so of a gang every error is the engine's.
+        """
+        try:
+            work()
+        except Exception as error:  # whatever one room brings about, the others are on air
+            if not self._several or self._pictures[0][0].world > 1 or meaning(error) is not None:
+                raise
+            return error
+        return None
 
     def _beat(self, busy: bool) -> None:
-        self._lifeline.beat(
-            "ready",
-            busy=busy,
-            segments=self._segments,
-            rtf=round(self._tempo.rtf, 3),
-            slow=self._tempo.slow,
-            epoch=self._epoch,
-            hop_frames=self._format.hop_frames,
-            speech_waits=self._speech is not None,
-            **({"notes": self._notes} if self._notes else {}),
-        )
+        self._lifeline.beat("ready", busy=busy, **(self._facts() if self._several else self._seats[0].facts()))
 
-    def _warm_up(self) -> None:
-        state = self._engine.open(self._avatar, self._spec.seed)
-        took_ns = []
-        for _ in range(WARMING_STEPS):
-            hop = silence(self._format.hop_drive_samples)
-            self._lifeline.beat("warming", busy=True)
-            began_ns = self._clock.now_ns()
-            made = self._engine.step([Job(state, hop, silence(0))])[0]
-            self._check(made.frames)
-            resized(made.frames, self._spec.width, self._spec.height)
-            state = made.state
-            took_ns.append(self._clock.now_ns() - began_ns)
-            self._lifeline.beat("warming")
-        self._tempo.warmed(took_ns)
-        if self._spec.must_keep_up and self._tempo.slow:
-            raise TooSlow(
-                f"{self._spec.name}: the fastest of {WARMING_STEPS} steps took {self._tempo.rtf_of(min(took_ns)):.2f} "
-                f"times the media it made; less than {self._spec.rtf_max:g} is asked for (avatar.rtf_max)"
-            )
+    def _facts(self) -> dict[str, Any]:
+        """Of all rooms together, and of each."""
+        return {
+            "segments": sum(seat.segments for seat in self._seats),
+            "rtf": round(self._load, 3),
+            "slow": max(seat.slow for seat in self._seats),
+            "rooms": {seat.room: {**seat.facts(), "admitted": seat.admitted} for seat in self._seats},
+        }

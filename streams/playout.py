@@ -47,6 +47,7 @@ FADE_OUT_SLOTS = 12  # 480 ms of slate and silence end the show
 FLUSH_MAX_S = 3.0  # for pushers to send what waits
 HAND_OVER_S = 0.3  # the same where another playout follows: viewers wait meanwhile
 LOG_FIRST, LOG_EACH = 10, 100  # of drops that repeat: the first ones, then every hundredth
+WHY_MAX = 300  # characters of a reason that an engine gives
 
 log = structlog.get_logger()
 
@@ -103,6 +104,7 @@ class Playout:
         self._identities: dict[str, bytes] = {}  # of engines, on the frames socket
         self._source = ""
         self._engine = ""
+        self._refused: dict[str, str] = {}  # engines that do not draw this room for now, and why
         self._skipped = 0
         self._unusable = 0  # messages that could not be read
         self._notice = ""  # text of the panic
@@ -239,19 +241,27 @@ class Playout:
                     if message.hold and message.engine in self._identities:
                         self._hold(message.engine, message.hold)
                 elif isinstance(message, EngineBye):
-                    if self._air.bye(message):
-                        log.info("engine.left", engine=message.engine, incarnation=message.incarnation)
+                    self._part(message)
                 else:
                     raise WireError(f"{type(message).__name__} from an engine")
             except WireError as error:
                 if self._is_told():
                     log.warning("segment.dropped", reason=str(error), peer=_name(parts), dropped=self._unusable)
 
+    def _part(self, bye: EngineBye) -> None:
+        if not self._air.bye(bye):
+            return
+        why = {"why": bye.why[:WHY_MAX]} if bye.why else {}
+        log.info("engine.left", engine=bye.engine, incarnation=bye.incarnation, **why)
+        if bye.why:
+            self._refused[bye.engine] = bye.why[:WHY_MAX]
+
     def _welcome(self, hello: EngineHello, identity: bytes) -> None:
         new = self._air.hello(hello)
         self._identities[hello.engine] = identity
         if not new:
             return
+        self._refused.pop(hello.engine, None)
         log.info("engine.joined", engine=hello.engine, incarnation=hello.incarnation, hop_frames=hello.hop_frames)
         if hello.hold:
             self._hold(hello.engine, hello.hold)
@@ -317,6 +327,8 @@ class Playout:
         facts["unusable"] = self._unusable
         facts["reports_refused"] = self._chronicle.failed
         facts["media_s"] = round((facts["slots"] + facts["skipped"]) / FPS, 1)
+        if self._refused:
+            facts["refused"] = dict(self._refused)
         facts["outputs"] = {
             name: {
                 "state": state.state,

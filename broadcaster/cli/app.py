@@ -46,26 +46,20 @@ def run(
     seconds: Annotated[float | None, typer.Option(min=1, help="Stop by itself after so long on air.")] = None,
     verbose: VerboseOption = False,
 ) -> None:
-    """Go on air, and stay there until told to stop."""
-    from broadcaster import children, log, room
+    """Go on air, and stay there until told to stop: a room, or a house of several."""
+    from broadcaster import house, log, tenant
     from broadcaster.config import load_whole
+    from broadcaster.config_house import is_house, load_house
     from broadcaster.notify import Notifier
-    from broadcaster.reader import Reloader
-    from broadcaster.reload import in_force, settled
-    from broadcaster.supervisor import Supervisor
-    from pipeline.clock import RealClock
 
-    loaded = load_whole(config).config
+    several = load_house(config) if is_house(config) else None
+    if several is None:
+        load_whole(config)
     _check_apart(config)
-    log.configure("supervisor", verbose)
-    with room.held(loaded) as runtime_dir:
-        whole = settled(config)
-        loaded = whole.config
-        owner = room.owner(loaded)
-        plans = children.plan(loaded, runtime_dir, owner)
-        reloader = Reloader(config, runtime_dir, owner, in_force(loaded, whole.filed, whole.kept))
-        status = Supervisor(plans, RealClock(), Notifier(), runtime_dir, reloader, seconds).run()
-    raise typer.Exit(status)
+    log.configure("supervisor" if several is None else "house", verbose)
+    if several is None:
+        raise typer.Exit(tenant.supervise(config, Notifier(), seconds))
+    raise typer.Exit(house.supervise(several, Notifier(), seconds))
 
 
 @app.command()
@@ -81,7 +75,22 @@ def demo(
 
 @config_app.command("check")
 def config_check(config: Annotated[Path, typer.Argument(help="Configuration file.")]) -> None:
-    """Say whether a configuration can go on air, or what is wrong with it."""
+    """Say whether a room or a house can go on air, or what is wrong with it."""
+    from broadcaster import checks
+    from broadcaster.config_house import is_house, load_house
+
+    if not is_house(config):
+        _check_room(config)
+        return
+    house = load_house(config)
+    for room in house.rooms:
+        _check_room(room.path)
+    for line in checks.check_house(house):
+        typer.echo(line)
+    typer.echo(f"{config}: good")
+
+
+def _check_room(config: Path) -> None:
     from broadcaster import checks, outputs_kept
     from broadcaster.config import load_whole
 

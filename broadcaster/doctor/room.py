@@ -20,6 +20,7 @@ from typing import Any
 from broadcaster.disk import DiskFull, Writable, tried
 from broadcaster.doctor.examination import BAD, OK, WARN
 from broadcaster.doctor.machine import Found
+from broadcaster.tiers import SHARED
 from pipeline.errors import BroadcasterError
 from pipeline.media import AIR_SAMPLES, FPS
 
@@ -227,6 +228,8 @@ def cpu(room: Any, _part: str) -> Found:
     from pipeline.engine import Job, load_engine
 
     name = room.avatar.engine
+    if name == SHARED:
+        return OK, "the engine of the house draws; `broadcaster config check` with the house's file tries it"
     engine = load_engine(name)
     try:
         avatar = load_avatar(room.avatar.image, room.avatar.size)

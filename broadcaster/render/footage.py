@@ -18,7 +18,7 @@ from pipeline.arrays import Frames, Pcm
 from pipeline.avatar import Avatar
 from pipeline.engine import AvatarEngine, Job
 from pipeline.media import AIR_SAMPLES, Mark, MediaFormat
-from pipeline.worker import AHEAD_SAMPLES
+from pipeline.seat import AHEAD_SAMPLES
 from streams.clip import GroupWriter
 from streams.overlay import Overlay
 from streams.subtitles import Subtitles

@@ -10,9 +10,12 @@ from typing import Any
 import msgspec
 import numpy as np
 import psutil
+import zmq
 
+from pipeline import link
 from pipeline.media import AIR_SAMPLES
-from pipeline.wire import Segment
+from pipeline.wire import EngineBye, EngineHello, Segment
+from streams.playout import WHY_MAX
 from tests.lab.garble import Garbler
 from tests.process.test_playout import HEIGHT, HOP, WIDTH, Engine, Studio, hold, studio, until  # noqa: F401
 
@@ -97,3 +100,15 @@ def test_garbage_on_every_socket_has_no_effect_on_the_air(studio: Studio, hold: 
     assert facts["unusable"] > ROUNDS / 4
     until("lines of crashed pushers are closed", lambda: process.num_fds() <= descriptors + 2)
     engine.stop()
+
+
+def test_why_an_engine_does_not_draw_the_room_is_told_in_few_words_until_it_does(studio: Studio) -> None:  # noqa: F811
+    context: zmq.Context[Any] = zmq.Context()
+    dealer = link.connect(context, studio.directory, link.FRAMES, "pattern")
+    assert link.send(dealer, EngineHello("pattern", 1, WIDTH, HEIGHT, HOP, 1))
+    assert link.send(dealer, EngineBye("pattern", 1, why="no time " + "x" * 200_000))
+    why = until("it is told", lambda: studio.facts.get("refused", {}).get("pattern"))
+    assert why.startswith("no time") and len(why) == WHY_MAX
+    assert link.send(dealer, EngineHello("pattern", 2, WIDTH, HEIGHT, HOP, 1))
+    until("it is forgotten", lambda: "refused" not in studio.facts)
+    context.destroy(linger=0)

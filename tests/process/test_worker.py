@@ -317,6 +317,7 @@ def test_broken_chunks_are_dropped_and_the_show_goes_on(peers: Peers) -> None:
         (chunk, air[:-1], air[::3]),
         (chunk, air.tobytes()[:-1], air[::3].tobytes()),
         (msgspec.structs.replace(chunk, hop_samples=7), air, air[::3].copy()),
+        (msgspec.structs.replace(chunk, ahead_samples=-HOP_SAMPLES), air, b""),
         (msgspec.structs.replace(chunk, incarnation=1), air, air[::3].copy()),
         (Drain(1.0), air, air[::3].copy()),
     ):

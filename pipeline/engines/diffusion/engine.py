@@ -47,7 +47,8 @@ class DiffusionEngine:
     """See pipeline.engine.AvatarEngine. One thread; on rank 0 of its gang, or alone.
 
     studio: the model. cache: where baked avatars lie. steps: passes over a chunk. strength: of the colour match, 0 … 1.
-    beat: called while weights are read and avatars baked, between pieces of work.
+    beat: called while weights are read and avatars baked, between pieces of work. avatars: so many stay at hand, at
+    least.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class DiffusionEngine:
         gang: Gang | None,
         beat: Callable[[], None],
         clock: Clock | None,
+        avatars: int = 0,
     ) -> None:
         if not 0 <= strength <= 1:
             raise ConfigError(f"colour strength {strength:g}: it lies between 0 (the network's colours) and 1")
@@ -69,6 +71,7 @@ class DiffusionEngine:
         self._clock: Clock = clock or RealClock()
         self._networks: Networks | None = None
         self._avatars: dict[str, Baked] = {}
+        self._avatars_wanted = avatars
         self._calls = 0
 
     # ── the contract ─────────────────────────────────────────────────────────────────────────────
@@ -193,7 +196,7 @@ class DiffusionEngine:
             tensors = studio.baked(avatar, picture, self._all_loaded, self._all_beat)
             baked.keep(path, avatar, studio.words, tensors)
         self._all_loaded()
-        kept = list(self._avatars)[1 - (studio.way.kept or AVATARS_KEPT) :]
+        kept = list(self._avatars)[1 - max(studio.way.kept or AVATARS_KEPT, self._avatars_wanted) :]
         self._tell(follower.Show(avatar.digest, str(path), kept))
         return self._show(path, avatar.digest, kept)
 

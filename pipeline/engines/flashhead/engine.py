@@ -27,7 +27,8 @@ class FlashHeadEngine(DiffusionEngine):
     weights: the model directory. cache: where baked avatars lie. device: cpu, cuda, cuda:N, or auto. strategy: how the
     sequence is spread over the ranks of the gang. steps: None for as many as the model was made for. strength: of the
     colour match, 0 … 1. sage: may attention be quantised? offload: no GPU is too small for these weights, so True is a
-    ConfigError. beat: called while weights are read and avatars baked, between pieces of work.
+    ConfigError. beat: called while weights are read and avatars baked, between pieces of work. avatars: so many stay at
+    hand, at least.
     """
 
     KIND: ClassVar[Kind] = PRO
@@ -45,11 +46,12 @@ class FlashHeadEngine(DiffusionEngine):
         gang: Gang | None = None,
         beat: Callable[[], None] = nothing,
         clock: Clock | None = None,
+        avatars: int = 0,
     ) -> None:
         clock = clock or RealClock()
         studio = FlashHeadStudio(self.KIND, Options(Path(weights), device, strategy, sage, offload), clock)
         steps = self.KIND.steps if steps is None else steps
-        super().__init__(studio, Path(cache), steps, strength, gang, beat, clock)
+        super().__init__(studio, Path(cache), steps, strength, gang, beat, clock, avatars)
 
 
 class ProEngine(FlashHeadEngine):

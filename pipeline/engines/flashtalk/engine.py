@@ -26,7 +26,8 @@ class FlashTalkEngine(DiffusionEngine):
     device: cpu, cuda, cuda:N, or auto. strategy: how the sequence is spread over the ranks of the gang. steps: 4 as
     published, 2 for half the work, any other number. strength: of the colour match, 0 … 1. sage: may attention be
     quantised? offload: keep the blocks in host memory; None = where the GPU is below 64 GB.
-    beat: called while weights are read and avatars baked, between pieces of work.
+    beat: called while weights are read and avatars baked, between pieces of work. avatars: so many stay at hand, at
+    least.
     """
 
     def __init__(
@@ -43,7 +44,8 @@ class FlashTalkEngine(DiffusionEngine):
         gang: Gang | None = None,
         beat: Callable[[], None] = nothing,
         clock: Clock | None = None,
+        avatars: int = 0,
     ) -> None:
         clock = clock or RealClock()
         studio = FlashTalkStudio(Options(Path(weights), device, strategy, sage, offload), prompt, clock)
-        super().__init__(studio, Path(cache), steps, strength, gang, beat, clock)
+        super().__init__(studio, Path(cache), steps, strength, gang, beat, clock, avatars)
