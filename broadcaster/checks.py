@@ -59,7 +59,7 @@ def check(config: Config, source: str) -> list[str]:
 
 def _avatar(config: Config) -> list[str]:
     try:
-        avatar = load_avatar(config.avatar.image, config.avatar.size)
+        avatar = load_avatar(config.avatar.image, config.avatar.size, config.avatar.crop)
         load_engine(config.avatar.engine, **(_options(config) if config.avatar.engine in RANKED else {})).format(avatar)
     except AvatarError as error:
         raise ConfigError(f"avatar.image: {error}") from error
@@ -73,7 +73,7 @@ def _tiers(config: Config) -> list[str]:
         return []
     top, *below = tiers.ladder(config.avatar, 1)
     for tier in below:
-        avatar = load_avatar(config.avatar.image, tier.size)
+        avatar = load_avatar(config.avatar.image, tier.size, config.avatar.crop)
         options = {**_options(config), "steps": tier.steps} if tier.engine in RANKED else {}
         try:
             load_engine(tier.engine, **options).format(avatar)

@@ -43,6 +43,7 @@ from broadcaster.references import resolved
 from broadcaster.section import Section
 from broadcaster.tiers import RANKS_MAX, STEPS_MAX, TierSection, encodable, faults
 from broadcaster.wording import worded
+from pipeline.crop import Crop
 from pipeline.engine import ENGINES, MADE_FOR_STEPS, MODELS
 from pipeline.errors import ConfigError
 from pipeline.follower import RANKED
@@ -58,6 +59,7 @@ class AvatarSection(Section):
     image: Path | None = None
     engine: str = "portrait"
     size: tuple[int, int] = (448, 768)
+    crop: Crop = "none"
     seed: int = Field(default=0, ge=0, lt=2**31)
     weights: Path | None = None
     ranks: int | str = 1

@@ -22,6 +22,7 @@ from pipeline.arrays import Frames, Pcm, silence, view_frames
 from pipeline.avatar import Avatar, load_avatar
 from pipeline.carryover import CarryOver
 from pipeline.clock import NS, SLOT_NS, Clock, RealClock
+from pipeline.crop import Crop
 from pipeline.engine import AvatarEngine, Job, MotionState
 from pipeline.enlarge import resized
 from pipeline.errors import EngineError, TooSlow, WireError
@@ -70,6 +71,7 @@ class WorkerSpec(msgspec.Struct, frozen=True):
     master_address: str = ""
     master_port: int = 0
     drawn: tuple[int, int] | None = None
+    crop: Crop = "none"
     rtf_max: float = 1.0
     must_keep_up: bool = False
 
@@ -85,7 +87,7 @@ def run(spec: WorkerSpec, lifeline: Lifeline) -> None:
     if spec.rank:
         follower.run(spec, lifeline)
         return
-    avatar = load_avatar(Path(spec.image) if spec.image else None, spec.size)
+    avatar = load_avatar(Path(spec.image) if spec.image else None, spec.size, spec.crop)
     pulse = follower.Pulse(lifeline)
     with follower.equipped(spec, pulse) as (engine, gang):
         worker = Worker(spec, engine, avatar, lifeline, RealClock())

@@ -229,7 +229,7 @@ def cpu(room: Any, _part: str) -> Found:
     name = room.avatar.engine
     engine = load_engine(name)
     try:
-        avatar = load_avatar(room.avatar.image, room.avatar.size)
+        avatar = load_avatar(room.avatar.image, room.avatar.size, room.avatar.crop)
         media = engine.format(avatar)
         state = engine.open(avatar, room.avatar.seed)
         speech = (3000 * np.sin(np.arange(media.hop_drive_samples) / 20)).astype(np.int16)
