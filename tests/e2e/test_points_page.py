@@ -129,6 +129,7 @@ def test_a_face_is_dragged_onto_a_mascot_mended_by_keys_and_saved(
     page.context.close()
 
 
+@pytest.mark.long
 def test_on_a_telephone_a_finger_moves_a_point_and_a_wrong_one_is_said_and_not_saved(
     browser: Browser, url: str, mascot: Path, errors: list[str]
 ) -> None:

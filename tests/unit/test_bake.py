@@ -147,12 +147,12 @@ def masked(host: Image.Image) -> Image.Image:
 
 
 def test_pictures_without_one_good_face_are_refused_in_words(tmp_path: Path, host: Image.Image) -> None:
-    half = host.resize((448, 768))
+    small = host.resize((300, 514))
     noise = np.random.default_rng(0).integers(0, 255, (200, 150, 3), np.uint8)
     cases = {
         "no face is seen.*avatar points.*--points": Image.fromarray(noise),
-        "upside down: turn the picture": half.transpose(Image.Transpose.FLIP_TOP_BOTTOM),
-        "lies on its side: turn the picture": half.transpose(Image.Transpose.ROTATE_90),
+        "upside down: turn the picture": small.transpose(Image.Transpose.FLIP_TOP_BOTTOM),
+        "lies on its side: turn the picture": small.transpose(Image.Transpose.ROTATE_90),
         "no mouth .covered.*avatar points": masked(host).resize((448, 768)),
         "2 faces are in it; crop it": two_heads(host).resize((700, 450)),
         r"the face is \d\d pixels wide; 96 at least: take a picture \d\.\d times as large": host.resize((150, 257)),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
@@ -18,7 +19,7 @@ from PIL import Image
 from broadcaster.pointing import LOOK_SIZE, Pointing
 from broadcaster.web.door import Door
 from broadcaster.web.points import PointsServer, make_page
-from pipeline.avatar import load_avatar, need_points, points_path, read_points
+from pipeline.avatar import fitted, load_avatar, need_points, points_path, read_points
 from pipeline.errors import AvatarError, ConfigError
 from pipeline.shipped import PRESENTER
 from tests.terminal import typed
@@ -55,8 +56,11 @@ def opened(path: Path, told: list[str], given: Path | None = None) -> Pointing:
 
 
 @pytest.fixture
-def pointing(host: Path, told: list[str]) -> Iterator[Pointing]:
-    made = opened(host, told)
+def pointing(host: Path, told: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pointing]:
+    given = tmp_path_factory.mktemp("elsewhere") / "points.json"
+    drawn = fitted(read_points(points_path(PRESENTER), (896, 1536), "host.png"), 0.5, 0, 0, SIZE)
+    given.write_bytes(msgspec.json.encode(drawn))
+    made = opened(host, told, given)
     yield made
     made.close()
 
@@ -72,7 +76,7 @@ def body(points: dict[str, Any]) -> bytes:
     return json.dumps(points).encode()
 
 
-async def test_it_begins_with_the_face_as_found_and_draws_it_at_work(client: httpx.AsyncClient) -> None:
+async def test_it_begins_with_the_face_as_known_and_draws_it_at_work(client: httpx.AsyncClient) -> None:
     about = (await client.get("/about")).json()
     assert about["found"] and (about["name"], about["file"], about["avatar"]) == (
         "host.png",
