@@ -69,7 +69,7 @@ def check_house(house: House) -> list[str]:
     for room in rooms:
         avatar = room.config.avatar
         try:
-            load_engine(shared.engine, **options).format(load_avatar(avatar.image, avatar.size))
+            load_engine(shared.engine, **options).format(load_avatar(avatar.image, avatar.size, avatar.crop))
         except BadInput as error:
             faults.append(f"{room.path}: with the engine {shared.engine} of {house.path}: {error}")
     if faults:
@@ -79,7 +79,7 @@ def check_house(house: House) -> list[str]:
 
 def _avatar(config: Config) -> list[str]:
     try:
-        avatar = load_avatar(config.avatar.image, config.avatar.size)
+        avatar = load_avatar(config.avatar.image, config.avatar.size, config.avatar.crop)
         if config.avatar.engine != tiers.SHARED:  # the house tries that
             options = _options(config) if config.avatar.engine in RANKED else {}
             load_engine(config.avatar.engine, **options).format(avatar)
@@ -101,7 +101,7 @@ def _persons(config: Config) -> list[str]:
     faults = []
     for path in found.values():
         try:
-            engine.format(load_avatar(path, config.avatar.size))
+            engine.format(load_avatar(path, config.avatar.size, config.avatar.crop))
         except AvatarError as error:
             told = str(error)
             faults.append(f"avatar.persons: {told}" if str(path) in told else f"avatar.persons: {path}: {told}")
@@ -117,7 +117,7 @@ def _tiers(config: Config) -> list[str]:
         return []
     top, *below = tiers.ladder(config.avatar, 1)
     for tier in below:
-        avatar = load_avatar(config.avatar.image, tier.size)
+        avatar = load_avatar(config.avatar.image, tier.size, config.avatar.crop)
         options = {**_options(config), "steps": tier.steps} if tier.engine in RANKED else {}
         try:
             load_engine(tier.engine, **options).format(avatar)

@@ -220,6 +220,7 @@ def _tier(config: Config, runtime_dir: Path, tier: tiers.Tier, name: str) -> Pla
         "width": avatar.size[0],
         "height": avatar.size[1],
         "drawn": list(tier.size) if tier.size != avatar.size else None,
+        "crop": avatar.crop,
         "seed": avatar.seed,
         "rtf_max": avatar.rtf_max,
         "persons": persons_of(avatar),

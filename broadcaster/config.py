@@ -44,6 +44,7 @@ from broadcaster.references import resolved
 from broadcaster.section import Section
 from broadcaster.tiers import RANKS_MAX, SHARED, STEPS_MAX, TierSection, encodable, faults
 from broadcaster.wording import worded
+from pipeline.crop import Crop
 from pipeline.engine import ENGINES, MADE_FOR_STEPS, MODELS
 from pipeline.errors import ConfigError
 from pipeline.follower import RANKED
@@ -103,6 +104,7 @@ class AvatarSection(EngineSection):
     image: Path | None = None
     persons: Path | None = None
     size: tuple[int, int] = (448, 768)
+    crop: Crop = "none"
     seed: int = Field(default=0, ge=0, lt=2**31)
     tiers: tuple[TierSection, ...] | None = None
     rtf_max: float = Field(default=1.0, gt=0, le=1000)

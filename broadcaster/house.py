@@ -72,5 +72,6 @@ def _seat(one: Room) -> dict[str, object]:
         "width": avatar.size[0],
         "height": avatar.size[1],
         "seed": avatar.seed,
+        "crop": avatar.crop,
         "persons": persons_of(avatar),
     }

@@ -19,6 +19,9 @@ Frame: TypeAlias = npt.NDArray[np.uint8]
 Picture: TypeAlias = npt.NDArray[np.uint8]
 """uint8 [H, W, 3], RGB."""
 
+Mask: TypeAlias = npt.NDArray[np.bool_]
+"""bool [H, W], of a picture."""
+
 Pcm: TypeAlias = npt.NDArray[np.int16]
 """int16 [N], mono."""
 

@@ -4,8 +4,6 @@ In: a picture file and, beside it, `<stem>.json` with the points, or an `.avatar
 `Avatar`, a value; `digest` tells two of them apart. It warps nothing and knows no engine. AvatarError
 says what is wrong with a file and what would be right.
 
-Whatever a picture file holds becomes 8-bit RGB: EXIF rotation is applied, greyscale, palette, CMYK and
-16 bit are converted, transparency is laid over light grey, of an animation the first frame is taken.
 Points are pixels of the upright picture, x right, y down; "left" is the picture's left.
 """
 
@@ -13,25 +11,25 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
 import msgspec
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from pipeline.arrays import Picture
 from pipeline.avatarfile import is_avatar, unpack
+from pipeline.crop import Box, Crop, face_between, face_of, shown
 from pipeline.errors import AvatarError
+from pipeline.facefinder import find_irises
+from pipeline.picturefile import SMALLEST_PX, read_picture
 from pipeline.shipped import PRESENTER
 
 SCHEMA = 1  #: version of the points file
-SMALLEST_PX = 64  #: a side of a picture below this shows no face
 SMALLEST_MOUTH_PX = 12.0  #: mouth width on air below which nothing can be seen to open
 LARGEST_SIDE_PX = 4096  #: of the size on air; H.264 level 5.1 ends here
-UNDER_CHIN = 0.12  #: of the height: room below the chin when not all of the head fits
-UNDER_TRANSPARENCY = (224, 224, 224)  #: RGB, a plain studio wall
 
 Point: TypeAlias = tuple[float, float]
 
@@ -83,36 +81,57 @@ class Avatar:
     points: Points | None
     size: tuple[int, int]  # width, height
     digest: str  # sha256 of picture, points and size
-    source: str = ""  # sha256 of the files it was made of: the same at every size
+    source: str = ""  # sha256 of the files it was made of, and the crop: the same at every size
 
 
-def load_avatar(image: Path | None, size: tuple[int, int]) -> Avatar:
+def load_avatar(image: Path | None, size: tuple[int, int], crop: Crop = "none") -> Avatar:
     """Read a picture (None: the shipped presenter) and cover `size` (width, height, both even) with it.
 
-    AvatarError when the file is missing, is no picture, is too small, or its points are wrong. A
-    picture without a points file is not an error here: `points` is None, and `need_points` says so.
+    crop: face = with the part around its face alone, which is looked for where there are no points. AvatarError when
+    the file is missing, is no picture, is too small, has no one face to crop to, or its points are wrong. A picture
+    without a points file is not an error here: `points` is None, and `need_points` says so.
     """
+    path = image or PRESENTER
+    _check_size(size)
+    whole, points = read_avatar(path)
+    return replace(_shown_at(whole, points, size, crop, str(path)), name=path.stem, source=_source(path, crop))
+
+
+def fit_avatar(picture: Picture, points: Points, size: tuple[int, int], crop: Crop, name: str) -> Avatar:
+    """The same of a picture that was read, and of points that were checked."""
+    _check_size(size)
+    return _shown_at(Image.fromarray(picture), points, size, crop, name)
+
+
+def _check_size(size: tuple[int, int]) -> None:
     width, height = size
     if width % 2 or height % 2 or not all(SMALLEST_PX <= side <= LARGEST_SIDE_PX for side in size):
         raise AvatarError(f"avatar size {width}x{height}: both sides must be even, {SMALLEST_PX} to {LARGEST_SIDE_PX}")
-    path = image or PRESENTER
-    whole, points = _read(path)
-    scale, x, y = _window(whole.size, size, points)
-    box = (x / scale, y / scale, (x + width) / scale, (y + height) / scale)
-    picture = np.asarray(whole.resize(size, Image.Resampling.LANCZOS, box=box))
+
+
+def _shown_at(whole: Image.Image, points: Points | None, size: tuple[int, int], crop: Crop, name: str) -> Avatar:
+    window = shown(whole.size, size, points, None if crop == "none" else _face(whole, points, name))
+    picture = np.asarray(whole.resize(size, Image.Resampling.LANCZOS, box=window.part(size)))
     picture.flags.writeable = False
     if points is not None:
-        points = fitted(points, scale, x, y, size)
-        _check_inside(points, size, f"{path}: after fitting to {width}x{height}")
-    return Avatar(path.stem, picture, points, size, _digest(picture, points), _source(path))
+        points = fitted(points, window.scale, window.x, window.y, size)
+        _check_inside(points, size, f"{name}: after fitting to {size[0]}x{size[1]}")
+    return Avatar(name, picture, points, size, _digest(picture, points))
+
+
+def _face(whole: Image.Image, points: Points | None, name: str) -> Box:
+    if points is not None:
+        return face_of(points)
+    irises = find_irises(np.asarray(whole), name)
+    return face_between(irises.left, irises.right)
 
 
 def need_points(avatar: Avatar) -> Points:
     """The avatar's points; AvatarError when it has none."""
     if avatar.points is None:
         raise AvatarError(
-            f"{avatar.name}: no points file {avatar.name}.json beside the picture; it must hold {_CONTENT} "
-            "(pixels of the picture, as in configs/avatars/host.json)"
+            f"{avatar.name}: no points file {avatar.name}.json beside the picture; `broadcaster avatar bake` finds the "
+            "face, `broadcaster avatar points` lets you place them"
         )
     return avatar.points
 
@@ -125,17 +144,8 @@ def points_path(picture: Path) -> Path:
 _CONTENT = "schema, picture, size, mouth, eyes, brows, nose, chin, face, head and shoulders_y"
 
 
-def read_picture(path: Path) -> Image.Image:
-    """Any picture file, upright, 8-bit RGB."""
-    return _read_picture(path)[0]
-
-
-def is_moving(path: Path) -> bool:
-    """Whether a picture file holds more than one picture."""
-    return _read_picture(path)[1]
-
-
-def _read(path: Path) -> tuple[Image.Image, Points | None]:
+def read_avatar(path: Path) -> tuple[Image.Image, Points | None]:
+    """A picture, whole, with the points beside it or in it; None where there are none."""
     if not is_avatar(path):
         whole = read_picture(path)
         beside = points_path(path)
@@ -145,35 +155,6 @@ def _read(path: Path) -> tuple[Image.Image, Points | None]:
     picture, points = unpack(path)
     whole = Image.fromarray(picture)
     return whole, parse_points(points, str(path), whole.size, "the one in it")
-
-
-def _read_picture(path: Path) -> tuple[Image.Image, bool]:
-    if not path.is_file():
-        raise AvatarError(f"{path}: no such picture")
-    try:
-        with Image.open(path) as opened:
-            opened.load()
-            picture = _as_rgb(ImageOps.exif_transpose(opened))
-            moving = getattr(opened, "n_frames", 1) > 1
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise AvatarError(f"{path}: not a picture that can be read ({error}); PNG, JPEG and WebP can") from error
-    if min(picture.size) < SMALLEST_PX:
-        raise AvatarError(
-            f"{path}: {picture.width}x{picture.height} is too small; {SMALLEST_PX} pixels a side at least"
-        )
-    return picture, moving
-
-
-def _as_rgb(picture: Image.Image) -> Image.Image:
-    if picture.mode.startswith("I") or picture.mode == "F":
-        values = np.asarray(picture, np.float64)
-        top = 65535.0 if values.max(initial=0) > 255 else 255.0
-        return Image.fromarray(np.clip(values * (255 / top), 0, 255).astype(np.uint8)).convert("RGB")
-    if picture.has_transparency_data:
-        clear = picture.convert("RGBA")
-        ground = Image.new("RGBA", clear.size, (*UNDER_TRANSPARENCY, 255))
-        return Image.alpha_composite(ground, clear).convert("RGB")
-    return picture.convert("RGB")
 
 
 def read_points(path: Path, size: tuple[int, int], picture: str) -> Points:
@@ -245,18 +226,6 @@ def _check_order(points: Points, where: str) -> None:
             raise AvatarError(f"{where}: {text}")
 
 
-def _window(whole: tuple[int, int], size: tuple[int, int], points: Points | None) -> tuple[float, float, float]:
-    """Scale and the top left corner of the part that is shown, in scaled pixels; face before hair stays inside."""
-    scale = max(size[0] / whole[0], size[1] / whole[1])
-    spare = [max(0.0, whole[axis] * scale - size[axis]) for axis in (0, 1)]
-    x, y = spare[0] / 2, spare[1] / 2
-    if points is not None:
-        x = points.nose[0] * scale - size[0] / 2
-        y = min(y, min(point[1] for point in points.head) * scale)
-        y = max(y, points.chin[1] * scale + UNDER_CHIN * size[1] - size[1])
-    return scale, min(max(x, 0.0), spare[0]), min(max(y, 0.0), spare[1])
-
-
 def fitted(points: Points, scale: float, x: float, y: float, size: tuple[int, int]) -> Points:
     """The points in a picture that was scaled, and of which the part of `size` from x, y (scaled) on is left."""
 
@@ -283,8 +252,10 @@ def fitted(points: Points, scale: float, x: float, y: float, size: tuple[int, in
     )
 
 
-def _source(path: Path) -> str:
+def _source(path: Path, crop: Crop) -> str:
     digest = hashlib.sha256(path.read_bytes())
+    if crop != "none":
+        digest.update(crop.encode())
     beside = points_path(path)
     if beside != path and beside.is_file() and not is_avatar(path):
         digest.update(beside.read_bytes())

@@ -16,6 +16,7 @@ import numpy as np
 
 from pipeline.arrays import Picture
 from pipeline.errors import AvatarError
+from pipeline.imagecode import as_png
 
 if TYPE_CHECKING:
     from pipeline.avatar import Points
@@ -40,9 +41,7 @@ def is_avatar(path: Path) -> bool:
 
 def pack(picture: Picture, points: Points) -> bytes:
     """One file; the same picture and points give the same bytes."""
-    done, png = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-    assert done, picture.shape
-    parts = (png.tobytes(), msgspec.json.encode(points))
+    parts = (as_png(picture), msgspec.json.encode(points))
     return MARK + msgspec.msgpack.encode(_Content(SCHEMA, *parts, digest=_digest(*parts)))
 
 

@@ -17,17 +17,17 @@ from pipeline.avatar import (
     Points,
     check_points,
     fitted,
-    is_moving,
     load_avatar,
     need_points,
     points_path,
-    read_picture,
+    read_avatar,
     read_points,
 )
 from pipeline.avatarfile import SUFFIX, is_avatar, pack
 from pipeline.errors import AvatarError
 from pipeline.facefinder import find_irises
 from pipeline.faceplan import plan_face
+from pipeline.picturefile import read_still
 
 KEPT_PX = 2160  #: longest side that is stored: no size on air shows more
 TRIED_SIZE = (448, 768)  #: on air, unless another one is asked for
@@ -42,6 +42,35 @@ class Baked:
     points_from: Path | None
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """picture: whole. points_from: the file that the points are of, or None when the face was found."""
+
+    picture: Picture
+    points: Points
+    points_from: Path | None
+
+
+def see(path: Path, points: Path | None = None) -> Seen:
+    """A picture, or an `.avatar` file, with its points. points: the file they are in; default: the `.json` beside it.
+
+    Where there is none the face is looked for; AvatarError says what is in the way.
+    """
+    if is_avatar(path):
+        stored, within = read_avatar(path)
+        assert within is not None, path
+        return Seen(np.asarray(stored), within, path)
+    whole = read_still(path)
+    beside = points_path(path)
+    given = points or (beside if beside.is_file() else None)
+    picture = np.asarray(whole)
+    if given is not None:
+        return Seen(picture, read_points(given, whole.size, path.name), given)
+    found = plan_face(picture, find_irises(picture, str(path)), path.name)
+    check_points(found, f"{path}: the face that was found")
+    return Seen(picture, found, None)
+
+
 def bake(picture: Path, points: Path | None, out: Path | None, size: tuple[int, int] | None) -> Baked:
     """Make `out` (default: the picture's name with `.avatar`).
 
@@ -50,29 +79,17 @@ def bake(picture: Path, points: Path | None, out: Path | None, size: tuple[int, 
     """
     if is_avatar(picture):
         raise AvatarError(f"{picture}: is an avatar already; give the picture that it was made of")
-    if is_moving(picture):
-        raise AvatarError(f"{picture}: holds several pictures (an animation); save the one that you want by itself")
-    whole = np.asarray(read_picture(picture))
-    beside = points_path(picture)
-    given = points or (beside if beside.is_file() else None)
-    upright = (whole.shape[1], whole.shape[0])
-    known = read_points(given, upright, picture.name) if given else _found(whole, picture)
+    seen = see(picture, points)
     path = out or picture.with_suffix(SUFFIX)
     if not is_avatar(path):
         raise AvatarError(f"{path}: the file to make must end in {SUFFIX}")
-    return Baked(path, _write(path, whole, known, size), given)
-
-
-def _found(whole: Picture, picture: Path) -> Points:
-    points = plan_face(whole, find_irises(whole, str(picture)), picture.name)
-    check_points(points, f"{picture}: the face that was found")
-    return points
+    return Baked(path, _write(path, seen.picture, seen.points, size), seen.points_from)
 
 
 def _write(path: Path, whole: Picture, points: Points, size: tuple[int, int] | None) -> tuple[int, int]:
     """Write so that the name shows a file that works, or the one before; returns the size of its picture."""
     part = path.with_name(f"{path.stem}.part{SUFFIX}")
-    whole, points = _smaller(whole, points)
+    whole, points = smaller(whole, points)
     try:
         part.write_bytes(pack(whole, points))
         avatar = load_avatar(part, size or TRIED_SIZE)
@@ -88,8 +105,8 @@ def _write(path: Path, whole: Picture, points: Points, size: tuple[int, int] | N
     return size or points.size
 
 
-def _smaller(whole: Picture, points: Points) -> tuple[Picture, Points]:
-    """At most KEPT_PX a side."""
+def smaller(whole: Picture, points: Points) -> tuple[Picture, Points]:
+    """At most KEPT_PX a side: what is stored."""
     width, height = points.size
     scale = min(1.0, KEPT_PX / max(width, height))
     if scale == 1:

@@ -10,13 +10,13 @@ import importlib
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 from pipeline.errors import ConfigError
 from pipeline.media import Mark, MediaFormat
 
 if TYPE_CHECKING:
-    from pipeline.arrays import Frames, Pcm
+    from pipeline.arrays import Frames, Mask, Pcm
     from pipeline.avatar import Avatar
 
 MotionState: TypeAlias = Any
@@ -107,6 +107,14 @@ class AvatarEngine(Protocol):
 
     def close(self) -> None:
         """Give back what is held; the engine is not used afterwards."""
+
+
+@runtime_checkable
+class Masked(Protocol):
+    """An engine that leaves part of the picture as it is."""
+
+    def mask(self, avatar: Avatar) -> Mask:
+        """bool [H, W]: all that may differ from the avatar's picture, once a dissolve from another is over."""
 
 
 def load_engine(name: str, **options: Any) -> AvatarEngine:

@@ -32,8 +32,12 @@ TURN_MAX = 0.30  #: slope of the line between the eyes: 17 degrees
 EYES_APART = (0.26, 0.56)  #: of the face's width; about 0.38 in a face seen from the front
 IRIS_REACH = 0.10  #: of the distance between the eyes: how far aside the iris may be of where a cascade sees an eye
 IRIS_BLUR = 0.07  #: of the same: about the radius of an iris
-
-BY_HAND = "give its points with --points FILE (pixels of the picture, as in configs/avatars/host.json)"
+TURNS = (  # of pictures that come out of a scanner, or lost their EXIF rotation
+    (cv2.ROTATE_90_CLOCKWISE, "lies on its side"),
+    (cv2.ROTATE_90_COUNTERCLOCKWISE, "lies on its side"),
+    (cv2.ROTATE_180, "is upside down"),
+)
+BY_HAND = "place its points by hand with `broadcaster avatar points`, or give them with --points FILE"
 
 Point: TypeAlias = tuple[float, float]
 Plane32: TypeAlias = npt.NDArray[np.float32]
@@ -62,7 +66,7 @@ def find_irises(picture: Picture, name: str) -> Irises:
     grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
     found = [(face, _eyes(grey, face)) for face in _faces(grey)]
     if not found:
-        raise AvatarError(f"{name}: no face is seen from the front in it; take another picture, or {BY_HAND}")
+        raise AvatarError(f"{name}: {_why_none(grey)}, or {BY_HAND}")
     largest, eyes = found[0]
     others = [face for face, seen in found[1:] if seen is not None and face.width >= OTHER_SHARE * largest.width]
     if others:
@@ -77,6 +81,17 @@ def find_irises(picture: Picture, name: str) -> Irises:
             f"{name}: a face is in it, but its two open eyes were not found (hair, glasses, turned away?); {BY_HAND}"
         )
     return _refined(grey, eyes)
+
+
+def _why_none(grey: Plane) -> str:
+    """What a picture without an upright face may have instead."""
+    scale = min(1.0, SEARCH_PX[0] / max(grey.shape))
+    small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else grey
+    for turn, words in TURNS:
+        turned = np.asarray(cv2.rotate(small, turn), np.uint8)
+        if any(_eyes(turned, face) for face in _faces(turned)[:1]):
+            return f"no face is upright in it, but one that {words}: turn the picture"
+    return "no face is seen from the front in it; take another picture"
 
 
 def _cascade(file: str) -> Any:

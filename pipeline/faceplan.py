@@ -1,8 +1,8 @@
 """The points of a face from its irises: proportions of an adult face, then the mouth where the picture shows it.
 
-In: a picture, the irises. Out: `Points`. All measures are in distances between the irises (63 mm in an adult, ISO
-7250 / ANSUR), along the line between them and across it, downwards; so a head that is tilted comes out right. It finds
-no face and reads no file.
+In: a picture, the irises. Out: `Points`, or AvatarError when the mouth is covered. All measures are in distances
+between the irises (63 mm in an adult, ISO 7250 / ANSUR), along the line between them and across it, downwards; so a
+head that is tilted comes out right. It finds no face and reads no file.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ import numpy.typing as npt
 
 from pipeline.arrays import Picture
 from pipeline.avatar import SCHEMA, Eye, Mouth, Point, Points
-from pipeline.facefinder import Irises
+from pipeline.crop import FACE_CENTRE, FACE_HALF
+from pipeline.errors import AvatarError
+from pipeline.facefinder import BY_HAND, Irises
 
 # along, across
 EYE_HALF = 0.25  #: from the iris to a corner
@@ -26,7 +28,6 @@ IRIS_RADIUS = 0.112
 BROW = ((-0.34, -0.27), (-0.08, -0.36), (0.28, -0.28))  #: from the outer end to the inner one, from the iris
 NOSE = 0.65
 CHIN = 1.80
-FACE_CENTRE, FACE_HALF = 0.22, (1.03, 1.58)  #: hairline to chin
 HEAD_CENTRE, HEAD_HALF = -0.05, (1.62, 2.05)  #: with hair
 SHOULDERS_BELOW_CHIN = 0.9
 OUTLINE_POINTS = 32
@@ -41,6 +42,8 @@ LIP_UPPER_WINDOW, LIP_LOWER_WINDOW = (0.07, 0.19), (0.10, 0.25)
 PATCH_SCALE = 100  #: pixels per eye distance in the upright patch in which the mouth is looked for
 PATCH = (1.4, 0.75, 1.70)  #: width; across from, to
 REDNESS_MIN = 4.0  #: Lab a*: lips differ from skin by at least this, else only their line is believed
+LINE_MIN = 2.0  #: Lab L*, of 255: a line between lips is darker than its surroundings by at least this
+TYPICAL_UNIT, TYPICAL_DOWN = 0.16, 0.40  #: between the irises, of the shorter side; where they are, of the height
 
 Plane32 = npt.NDArray[np.float32]
 
@@ -82,10 +85,24 @@ class _Lips:
 
 
 def plan_face(picture: Picture, irises: Irises, name: str) -> Points:
-    """`picture`: uint8 [H, W, 3] RGB; `name`: of its file."""
-    size = (picture.shape[1], picture.shape[0])
+    """`picture`: uint8 [H, W, 3] RGB; `name`: of its file. AvatarError when no mouth is seen."""
     frame = Frame.of(irises)
     lips = _find_lips(picture, frame)
+    if lips is None:
+        raise AvatarError(f"{name}: a face is in it, but no mouth (covered?); take another picture, or {BY_HAND}")
+    return _plan(frame, irises, lips, (picture.shape[1], picture.shape[0]), name)
+
+
+def typical_face(size: tuple[int, int], name: str) -> Points:
+    """A face in the middle of a picture of `size`, for a person to drag into place."""
+    width, height = size
+    half, y = TYPICAL_UNIT * min(size) / 2, TYPICAL_DOWN * height
+    irises = Irises((width / 2 - half, y), (width / 2 + half, y))
+    lips = _Lips(0.0, MOUTH_HALF, MOUTH, MOUTH, MOUTH, MOUTH - LIP_UPPER, MOUTH + LIP_LOWER)
+    return _plan(Frame.of(irises), irises, lips, size, name)
+
+
+def _plan(frame: Frame, irises: Irises, lips: _Lips, size: tuple[int, int], name: str) -> Points:
     points = Points(
         version=SCHEMA,
         picture=name,
@@ -147,12 +164,17 @@ def _kept_inside(points: Points, frame: Frame) -> Points:
 # ── the mouth ────────────────────────────────────────────────────────────────────────────────────
 
 
-def _find_lips(picture: Picture, frame: Frame) -> _Lips:
-    """The line between the lips is the darkest one under the nose; the lips are redder than the skin around them."""
+def _find_lips(picture: Picture, frame: Frame) -> _Lips | None:
+    """The line between the lips is the darkest one under the nose; the lips are redder than the skin around them.
+
+    None where there is neither.
+    """
     patch = _patch(picture, frame)
     lab = cv2.cvtColor(patch, cv2.COLOR_RGB2LAB).astype(np.float32)
-    line = _lip_line(lab[:, :, 0])
+    line, contrast = _lip_line(lab[:, :, 0])
     red = _redness(lab[:, :, 1], line)
+    if red is None and contrast < LINE_MIN:
+        return None
     middle, half, upper, lower = 0.0, MOUTH_HALF, line - LIP_UPPER, line + LIP_LOWER
     if red is not None:
         middle, half = _span(red.max(axis=0), -PATCH[0] / 2)
@@ -177,8 +199,8 @@ def _patch(picture: Picture, frame: Frame) -> Picture:
     return np.asarray(warped, np.uint8)
 
 
-def _lip_line(luma: Plane32) -> float:
-    """Across: the row that is darker than those around it, by preference where mouths are."""
+def _lip_line(luma: Plane32) -> tuple[float, float]:
+    """Across: the row that is darker than those around it, by preference where mouths are; and by how much it is."""
     strip = luma[:, _column(-0.22) : _column(0.22)].mean(axis=1)
     wide = cv2.GaussianBlur(strip.reshape(-1, 1), (1, 0), sigmaX=1, sigmaY=10).ravel()
     fine = cv2.GaussianBlur(strip.reshape(-1, 1), (1, 0), sigmaX=1, sigmaY=2).ravel()
@@ -186,7 +208,8 @@ def _lip_line(luma: Plane32) -> float:
     across = PATCH[1] + rows / PATCH_SCALE
     darkness = wide - fine - 30 * (across - MOUTH) ** 2
     darkness[(across < MOUTH_WINDOW[0]) | (across > MOUTH_WINDOW[1])] = -np.inf
-    return float(across[int(np.argmax(darkness))])
+    row = int(np.argmax(darkness))
+    return float(across[row]), float(wide[row] - fine[row])
 
 
 def _redness(a: Plane32, line: float) -> Plane32 | None:

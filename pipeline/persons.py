@@ -235,7 +235,7 @@ class Cast:
             if name == self._own:
                 continue
             try:
-                avatar = load_avatar(Path(path), self._spec.size)
+                avatar = load_avatar(Path(path), self._spec.size, self._spec.crop)
                 self._engine.format(avatar)
                 self._engine.open(avatar, self._spec.seed)
             except BadInput as error:

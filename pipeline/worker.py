@@ -26,6 +26,7 @@ from pipeline import follower, schedule
 from pipeline.arrays import Frames
 from pipeline.avatar import Avatar, load_avatar
 from pipeline.clock import NS, Clock, RealClock
+from pipeline.crop import Crop
 from pipeline.engine import AvatarEngine, Made
 from pipeline.errors import AvatarError
 from pipeline.lifeline import Lifeline
@@ -53,6 +54,7 @@ class RoomSpec(msgspec.Struct, frozen=True):
     width: int
     height: int
     seed: int
+    crop: Crop = "none"
     persons: dict[str, str] = {}
 
 
@@ -83,6 +85,7 @@ class WorkerSpec(msgspec.Struct, frozen=True):
     master_address: str = ""
     master_port: int = 0
     drawn: tuple[int, int] | None = None
+    crop: Crop = "none"
     rtf_max: float = 1.0
     must_keep_up: bool = False
     rooms: list[RoomSpec] = []
@@ -127,7 +130,7 @@ def pictured(spec: WorkerSpec) -> list[tuple[WorkerSpec, Avatar]]:
     found, faults = [], []
     for seat in spec.seats:
         try:
-            found.append((seat, load_avatar(Path(seat.image) if seat.image else None, seat.size)))
+            found.append((seat, load_avatar(Path(seat.image) if seat.image else None, seat.size, seat.crop)))
         except AvatarError as error:
             faults.append(error)
             if spec.rooms:

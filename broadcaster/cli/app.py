@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from broadcaster.cli import chat, dead, guard, models, offline, outputs, schedule, script, systemd, takeover
+from broadcaster.cli import avatar, chat, dead, guard, models, offline, outputs, schedule, script, systemd, takeover
 from broadcaster.cli import log as log_commands
 from pipeline.errors import BroadcasterError, ConfigError
 
@@ -21,7 +21,7 @@ UsageError: Any = typer.BadParameter.__base__  # what typer raises for all that 
 app = typer.Typer(help="Keep a live channel on air with a talking avatar.", no_args_is_help=True, add_completion=False)
 config_app = typer.Typer(help="Look at a configuration.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
-app.add_typer(offline.avatar_app, name="avatar")
+app.add_typer(avatar.app, name="avatar")
 app.command()(offline.render)
 app.add_typer(dead.commands(lambda config, room, redis: _client(config, room, redis)), name="dead")
 app.add_typer(systemd.app, name="systemd")

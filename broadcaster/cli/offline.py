@@ -1,4 +1,4 @@
-"""The commands that need no room: `render`, `avatar bake`, `avatar preview`."""
+"""`broadcaster render`, which needs no room, and the options that it shares with `broadcaster avatar`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from typing import Annotated, Any
 import typer
 
 from pipeline.errors import ConfigError
-
-avatar_app = typer.Typer(help="Make and look at avatars.", no_args_is_help=True)
 
 SizeOption = Annotated[str, typer.Option("--size", help="Width and height in pixels, even.", metavar="WxH")]
 AvatarOption = Annotated[
@@ -26,6 +24,7 @@ DeviceOption = Annotated[str | None, typer.Option(help="cpu, cuda, or auto: a GP
 StepsOption = Annotated[
     int | None, typer.Option(help="Passes over each chunk, for an engine with weights. Default: 4, a teacher's 20.")
 ]
+CropOption = Annotated[str, typer.Option("--crop", help="none, or face: with the part around the face alone.")]
 SeedOption = Annotated[int, typer.Option("--seed", help="Decides blinks and sway.")]
 
 
@@ -52,6 +51,7 @@ def render(
     ] = None,
     rate: Annotated[float | None, typer.Option(help="Speed of speech, 0.5 to 2. Default: the room's, or 1.")] = None,
     size: SizeOption = "448x768",
+    crop: CropOption = "none",
     seed: SeedOption = 0,
     label: Annotated[str | None, typer.Option(help="Wording of the notice that a machine speaks.")] = None,
     corner: Annotated[str | None, typer.Option(help="Where the notice stands, as top-left.")] = None,
@@ -64,7 +64,7 @@ def render(
     from broadcaster.render.progress import progress
 
     options = {"prompt": prompt, "device": device, "steps": steps}
-    drawn = {"image": avatar, "engine": engine, "size": _sides(size), "seed": seed, "weights": weights}
+    drawn = {"image": avatar, "engine": engine, "size": sides(size), "crop": crop, "seed": seed, "weights": weights}
     drawn |= {name: value for name, value in options.items() if value is not None}
     notice = {name: value for name, value in (("text", label), ("corner", corner)) if value is not None}
     request = Request(
@@ -72,9 +72,9 @@ def render(
         audio=audio,
         text=text,
         script=script,
-        avatar=_section(AvatarSection, drawn),
+        avatar=section(AvatarSection, drawn),
         voice=_voice(config, {"name": voice, "rate": rate, "chain": provider or None}),
-        label=_section(LabelSection, notice),
+        label=section(LabelSection, notice),
         restart=restart,
     )
     log.configure("render")
@@ -89,48 +89,6 @@ def render(
     typer.echo(f"{out}: {made.frames} pictures, {made.seconds:.2f} s")
 
 
-@avatar_app.command("bake")
-def avatar_bake(
-    picture: Annotated[Path, typer.Argument(help="A portrait: PNG, JPEG, WebP …")],
-    points: Annotated[
-        Path | None, typer.Option(help="Its points; default: the .json beside it, else the face is found.")
-    ] = None,
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="The .avatar file; default: beside it.")] = None,
-    size: Annotated[str | None, typer.Option("--size", help="Crop to this size on air.", metavar="WxH")] = None,
-) -> None:
-    """Make a picture into an .avatar file, which `avatar.image` and --avatar take."""
-    from pipeline.bake import bake
-
-    baked = bake(picture, points, out, _sides(size) if size else None)
-    origin = f"points of {baked.points_from}" if baked.points_from else "one face found: look at it with preview"
-    typer.echo(f"{baked.path}: {baked.size[0]}x{baked.size[1]}, {origin}")
-
-
-@avatar_app.command("preview")
-def avatar_preview(
-    avatar: Annotated[Path, typer.Argument(help="An .avatar file, or a picture with its points.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="The PNG to write.")],
-    engine: EngineOption = "portrait",
-    size: SizeOption = "448x768",
-    seed: SeedOption = 0,
-) -> None:
-    """Draw an avatar's points, and how it looks at rest, blinking and speaking, on one picture."""
-    from broadcaster.config import AvatarSection
-    from pipeline.avatar import load_avatar
-    from pipeline.contactsheet import contact_sheet, write_png
-    from pipeline.engine import load_engine
-
-    section = _section(AvatarSection, {"image": avatar, "engine": engine, "size": _sides(size), "seed": seed})
-    drawing = load_engine(section.engine)
-    try:
-        loaded = load_avatar(section.image, section.size)
-        drawing.format(loaded)
-        write_png(out, contact_sheet(drawing, loaded, section.seed))
-    finally:
-        drawing.close()
-    typer.echo(f"{out}: points, rest, blink; then a, i, u, e, f, m")
-
-
 def _voice(config: Path | None, options: dict[str, Any]) -> Any:
     """The section `voice` of a room, if any, and what the options say instead."""
     from broadcaster.config import load
@@ -142,15 +100,15 @@ def _voice(config: Path | None, options: dict[str, Any]) -> Any:
         name = furnished[0]
         raise ConfigError(f"--provider {name}: needs the section voice.{name} of a room; name its file with --config")
     of_room = load(config).voice.model_dump() if config else {}
-    return _section(VoiceSection, of_room | {name: value for name, value in options.items() if value is not None})
+    return section(VoiceSection, of_room | {name: value for name, value in options.items() if value is not None})
 
 
-def _section(section: Any, values: dict[str, Any]) -> Any:
+def section(model: Any, values: dict[str, Any]) -> Any:
     """A section of the configuration from options; ConfigError names the option."""
     from pydantic import ValidationError
 
     try:
-        return section.model_validate(values)
+        return model.model_validate(values)
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
         text = first["msg"].removeprefix("Value error, ")
@@ -163,7 +121,7 @@ OPTION_OF = {"name": "voice", "chain": "provider", "image": "avatar", "text": "l
 """Options that are called otherwise than the keys of the configuration."""
 
 
-def _sides(size: str) -> tuple[int, int]:
+def sides(size: str) -> tuple[int, int]:
     width, _, height = size.lower().replace("×", "x").partition("x")
     if not (width.isdecimal() and height.isdecimal()):
         raise ConfigError(f"--size: {size!r}: write WIDTHxHEIGHT, as 448x768")

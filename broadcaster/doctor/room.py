@@ -232,7 +232,7 @@ def cpu(room: Any, _part: str) -> Found:
         return OK, "the engine of the house draws; `broadcaster config check` with the house's file tries it"
     engine = load_engine(name)
     try:
-        avatar = load_avatar(room.avatar.image, room.avatar.size)
+        avatar = load_avatar(room.avatar.image, room.avatar.size, room.avatar.crop)
         media = engine.format(avatar)
         state = engine.open(avatar, room.avatar.seed)
         speech = (3000 * np.sin(np.arange(media.hop_drive_samples) / 20)).astype(np.int16)

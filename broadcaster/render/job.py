@@ -87,7 +87,7 @@ def render(request: Request, progress: Progress) -> Rendered:
     _check_out(request.out)
     engine = load_engine(request.avatar.engine, **_options(request, progress))
     try:
-        avatar = load_avatar(request.avatar.image, request.avatar.size)
+        avatar = load_avatar(request.avatar.image, request.avatar.size, request.avatar.crop)
         engine.format(avatar)
         with held(request.out, _identity(request, paragraphs, avatar), request.restart) as place:
             tape = _tape(request, paragraphs, place, progress)

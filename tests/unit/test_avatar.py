@@ -106,9 +106,9 @@ def test_missing_tiny_and_odd_are_refused(tmp_path: Path) -> None:
         load_avatar(tmp_path / "half.png", SIZE)
 
 
-def test_an_engine_that_needs_points_says_what_they_must_hold(tmp_path: Path) -> None:
+def test_an_engine_that_needs_points_says_how_to_get_them(tmp_path: Path) -> None:
     avatar = load_avatar(picture(tmp_path), SIZE)
-    with pytest.raises(AvatarError, match=r"face\.json beside the picture; it must hold schema, .*mouth"):
+    with pytest.raises(AvatarError, match=r"face\.json beside the picture; .*avatar bake.*avatar points"):
         load_engine("portrait").format(avatar)
     assert load_engine("pattern").format(avatar).width == 448
 

@@ -4,18 +4,22 @@ import json
 import math
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
+from broadcaster import preview
+from broadcaster.config import AvatarSection
 from pipeline import facefinder
 from pipeline.avatar import Points, load_avatar, need_points, points_path, read_points
 from pipeline.avatarfile import MARK, pack, unpack
 from pipeline.bake import KEPT_PX, bake
-from pipeline.contactsheet import COLUMNS, contact_sheet
+from pipeline.contactsheet import COLUMNS, contact_sheet, tiles
 from pipeline.engine import load_engine
-from pipeline.errors import AvatarError
+from pipeline.errors import AvatarError, SpeechError
+from pipeline.picturefile import read_still
 from pipeline.shipped import PRESENTER
 from streams.slate import slate
 from tests.terminal import typed
@@ -135,11 +139,21 @@ def without_eyes(host: Image.Image) -> Image.Image:
     return Image.fromarray(pixels)
 
 
+def masked(host: Image.Image) -> Image.Image:
+    """With a plain cloth from the nose to below the chin."""
+    pixels = np.asarray(host).copy()
+    pixels[655:840, 330:566] = (150, 170, 185)
+    return Image.fromarray(pixels)
+
+
 def test_pictures_without_one_good_face_are_refused_in_words(tmp_path: Path, host: Image.Image) -> None:
-    half = host.resize((448, 768))
+    small = host.resize((300, 514))
+    noise = np.random.default_rng(0).integers(0, 255, (200, 150, 3), np.uint8)
     cases = {
-        "no face is seen": Image.fromarray(np.random.default_rng(0).integers(0, 255, (400, 300, 3), np.uint8)),
-        "no face is seen.*--points": half.transpose(Image.Transpose.FLIP_TOP_BOTTOM),
+        "no face is seen.*avatar points.*--points": Image.fromarray(noise),
+        "upside down: turn the picture": small.transpose(Image.Transpose.FLIP_TOP_BOTTOM),
+        "lies on its side: turn the picture": small.transpose(Image.Transpose.ROTATE_90),
+        "no mouth .covered.*avatar points": masked(host).resize((448, 768)),
         "2 faces are in it; crop it": two_heads(host).resize((700, 450)),
         r"the face is \d\d pixels wide; 96 at least: take a picture \d\.\d times as large": host.resize((150, 257)),
         r"face.*--points": without_eyes(host).resize((448, 768)),
@@ -219,29 +233,104 @@ def test_the_slate_is_made_of_an_avatar_file_as_of_its_picture(tmp_path: Path) -
     assert slate(str(path), *SIZE).shape == (1152, 448)  # a wall, and no reason to be off air
 
 
-def test_the_contact_sheet_shows_a_blink_and_an_open_mouth(tmp_path: Path) -> None:
+def test_the_contact_sheet_shows_crop_and_mask_a_blink_a_turn_and_an_open_mouth(tmp_path: Path) -> None:
     avatar = load_avatar(bake(PRESENTER, None, tmp_path / "a.avatar", SIZE).path, SIZE)
     engine = load_engine("portrait")
-    sheet = contact_sheet(engine, avatar, 0)
+    named = tiles(engine, avatar, 0, avatar.picture, (0, 0, 448, 384))
     engine.close()
-    assert sheet.shape == (2 * 768, COLUMNS * 448, 3)
-    tiles = [cv2.cvtColor(tile, cv2.COLOR_RGB2GRAY) for row in np.vsplit(sheet, 2) for tile in np.hsplit(row, COLUMNS)]
+    assert contact_sheet(named).shape == (3 * 768, COLUMNS * 448, 3)
+    mask = next(name for name in named if name.startswith("may move"))
+    assert list(named) == ["on air", "points", mask, "rest", "blink", "turned", "a", "i", "u", "e", "f", "m"]
+    tone = {name: cv2.cvtColor(tile, cv2.COLOR_RGB2GRAY).astype(int) for name, tile in named.items()}
     points = need_points(avatar)
-    eye, mouth = (
+    eye, mouth, nose = (
         tuple(slice(int(v - reach), int(v + reach)) for v in reversed(spot))
-        for spot, reach in ((points.eyes[0].iris, 6), (points.mouth.lower_in, 10))
+        for spot, reach in ((points.eyes[0].iris, 6), (points.mouth.lower_in, 10), (points.nose, 14))
     )
-    rest, blink, open_mouth, shut = tiles[1], tiles[2], tiles[3], tiles[8]
-    assert blink[eye].mean() > rest[eye].mean() + 25  # skin instead of an iris
-    assert open_mouth[mouth].mean() < shut[mouth].mean() - 25  # a dark mouth instead of lips
+    assert tone["blink"][eye].mean() > tone["rest"][eye].mean() + 25  # skin instead of an iris
+    assert tone["a"][mouth].mean() < tone["m"][mouth].mean() - 25  # a dark mouth instead of lips
+    assert np.abs(tone["turned"][nose] - tone["a"][nose]).mean() > 1
+    lower, upper = (slice(500, 760), slice(10, 370))  # rows: what the crop left out is dimmed, and nothing else
+    assert tone["on air"][lower].mean() < 0.5 * tone["rest"][lower].mean()
+    assert tone["on air"][upper, 10:-10].mean() > 0.9 * tone["rest"][upper, 10:-10].mean()
+    corner = (slice(0, 40), slice(0, 40))  # a wall that does not move
+    assert tone[mask][corner].mean() < 0.5 * tone["rest"][corner].mean()
 
 
-def test_the_commands_bake_and_show(tmp_path: Path) -> None:
+def test_the_commands_bake_and_show_in_two_seconds_and_a_sheet(tmp_path: Path) -> None:
     baked = typed("avatar", "bake", str(PRESENTER), "-o", str(tmp_path / "a.avatar"), "--size", "448x768")
     assert baked.returncode == 0 and "448x768, points of" in baked.stdout
-    shown = typed("avatar", "preview", str(tmp_path / "a.avatar"), "-o", str(tmp_path / "a.png"), "--size", "224x384")
+    size = ("--size", "224x384", "--crop", "face")
+    shown = typed("avatar", "preview", str(tmp_path / "a.avatar"), "-o", str(tmp_path / "seen"), *size)
     assert shown.returncode == 0, shown.stderr
-    with Image.open(tmp_path / "a.png") as sheet:
-        assert sheet.size == (COLUMNS * 224, 768)
-    refused = typed("avatar", "preview", str(tmp_path / "none.avatar"), "-o", str(tmp_path / "b.png"))
-    assert refused.returncode == 2 and "none.avatar: no such file" in refused.stderr
+    assert sorted(path.name for path in (tmp_path / "seen").iterdir()) == ["a-preview.mp4", "a-preview.png"]
+    with Image.open(tmp_path / "seen" / "a-preview.png") as sheet:
+        assert sheet.size == (COLUMNS * 224, 3 * 384)
+    pictures, sound = film(tmp_path / "seen" / "a-preview.mp4")
+    assert pictures.shape == (50, 384, 224, 3)
+    assert len(sound) == pytest.approx(2 * 48_000, abs=2048) and np.abs(sound).max() > 0.05
+    mouth = pictures[:, 180:300, 60:164].astype(int)  # the lower half of a face that was cropped to
+    assert np.abs(np.diff(mouth, axis=0)).mean(axis=(1, 2, 3)).max() > 1.5
+
+
+def film(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Its pictures, and one channel of its sound."""
+    with av.open(str(path)) as file:
+        assert file.streams.video[0].codec_context.name == "h264"
+        pictures = np.stack([frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)])
+    with av.open(str(path)) as file:
+        sound = np.concatenate([frame.to_ndarray()[0] for frame in file.decode(audio=0)])
+    return pictures, sound
+
+
+def test_a_picture_is_shown_without_being_baked_and_what_is_wrong_is_said(tmp_path: Path, host: Image.Image) -> None:
+    picture = saved(host.resize((448, 768)), tmp_path, "me.png")
+    shown = typed("avatar", "preview", str(picture), "--size", "128x224")
+    assert shown.returncode == 0, shown.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["me-preview.mp4", "me-preview.png", "me.png"]
+    for arguments, words in (
+        ((str(tmp_path / "none.avatar"),), "none.avatar: no such file"),
+        ((str(picture), "-o", str(tmp_path / "b.png")), "b.png: give a directory"),
+        ((str(picture), "-o", str(picture / "x")), "x: Not a directory"),
+        ((str(picture), "--crop", "hair"), "--crop: "),
+    ):
+        refused = typed("avatar", "preview", *arguments)
+        assert refused.returncode == 2 and words in refused.stderr, refused.stderr
+
+
+def test_without_a_voice_the_preview_hums(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def silent(*_: object) -> None:
+        raise SpeechError("espeak is not here")
+
+    monkeypatch.setattr(preview, "load_provider", silent)
+    section = AvatarSection(image=PRESENTER, size=(128, 224))
+    _, sound = film(preview.preview(PRESENTER, tmp_path, section).film)
+    assert len(sound) == pytest.approx(2 * 48_000, abs=2048) and np.abs(sound[10_000:90_000]).mean() > 0.02
+
+
+def test_a_phones_portrait_with_a_second_picture_behind_it_was_refused_as_an_animation(
+    tmp_path: Path, host: Image.Image
+) -> None:
+    small = host.resize((448, 768))
+    small.save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[small.resize((112, 192))])
+    assert bake(tmp_path / "a.jpg", None, None, None).size == (448, 768)
+
+
+def test_a_picture_of_floats_came_out_black(tmp_path: Path) -> None:
+    for top in (1, 255, 65535):
+        Image.fromarray(np.full((64, 64), top / 2, np.float32)).save(tmp_path / "a.tiff")
+        assert np.asarray(read_still(tmp_path / "a.tiff")).mean() == pytest.approx(127, abs=1)
+
+
+@pytest.mark.parametrize("kind", ["16 bit", "grey with transparency", "palette", "CMYK TIFF"])
+def test_a_portrait_of_any_make_keeps_its_brightness(tmp_path: Path, host: Image.Image, kind: str) -> None:
+    small = host.resize((224, 384))
+    grey = small.convert("L")
+    path = tmp_path / ("a.tiff" if kind == "CMYK TIFF" else "a.png")
+    if kind == "16 bit":
+        Image.fromarray(np.asarray(grey, np.uint16) * 257).save(path)
+    elif kind == "grey with transparency":
+        small.convert("LA").save(path)
+    else:
+        (small.quantize(256) if kind == "palette" else small.convert("CMYK")).save(path)
+    assert np.asarray(read_still(path)).mean() == pytest.approx(np.asarray(small).mean(), abs=6)

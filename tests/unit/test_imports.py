@@ -25,7 +25,7 @@ FOREIGN_HOMES = {
     "sherpa_onnx": {"tts/sherpa.py"},
     "pydub": {"tts/"},
     "cv2": {"pipeline/"},
-    "PIL": {"streams/", "pipeline/avatar.py", "pipeline/framing.py"},
+    "PIL": {"streams/", "pipeline/avatar.py", "pipeline/picturefile.py", "pipeline/framing.py"},
     "safetensors": {"pipeline/"},
     "transformers": {"pipeline/models/umt5.py", "pipeline/models/clip.py"},
     "tokenizers": {"pipeline/models/prompt.py"},

@@ -15,10 +15,11 @@ import cv2
 import numpy as np
 from msgspec import structs
 
-from pipeline.arrays import Frame, Frames
+from pipeline.arrays import Frame, Frames, Mask
 from pipeline.avatar import Avatar, need_points
 from pipeline.engine import Job, Made
 from pipeline.engines.portrait.audio import LEVEL_START, PAST_SAMPLES, listen
+from pipeline.engines.portrait.mask import may_move
 from pipeline.engines.portrait.motion import loop_pose, pose
 from pipeline.engines.portrait.mouth import REST, Lips, carried, phonemes_of, shape_hop
 from pipeline.engines.portrait.render import Portrait, bake, render
@@ -86,6 +87,9 @@ class PortraitEngine:
         for index, frame in enumerate(frames):
             render(portrait, loop_pose(seed, index, HOLD_FRAMES), REST, frame)
         return frames
+
+    def mask(self, avatar: Avatar) -> Mask:
+        return may_move(self._baked(avatar))
 
     def close(self) -> None:
         self._portraits.clear()
