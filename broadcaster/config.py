@@ -41,9 +41,9 @@ from broadcaster.handmade import Kept, laid_over
 from broadcaster.names import PREVIEW, PROBE
 from broadcaster.references import resolved
 from broadcaster.section import Section
-from broadcaster.tiers import RANKS_MAX, STEPS_MAX, TierSection, encodable, faults
+from broadcaster.tiers import MEMORY_MAX_GB, RANKS_MAX, STEPS_MAX, TierSection, encodable, faults
 from broadcaster.wording import worded
-from pipeline.engine import ENGINES, MADE_FOR_STEPS, MODELS
+from pipeline.engine import ENGINES, MADE_FOR_STEPS, MODELS, OF_SOME
 from pipeline.errors import ConfigError
 from pipeline.follower import RANKED
 
@@ -59,8 +59,9 @@ class AvatarSection(Section):
     engine: str = "portrait"
     size: tuple[int, int] = (448, 768)
     seed: int = Field(default=0, ge=0, lt=2**31)
-    weights: Path | None = None
+    weights: Path | dict[str, Path] | None = None
     ranks: int | str = 1
+    memory_gb: float | None = Field(default=None, gt=0, le=MEMORY_MAX_GB)
     device: Literal["auto", "cuda", "cpu"] = "auto"
     strategy: Literal["auto", "ulysses", "ring", "usp"] = "auto"
     attention: Literal["exact", "sage"] = "exact"
@@ -86,6 +87,21 @@ class AvatarSection(Section):
             raise ValueError(f"unknown engine {name!r}; choose from {', '.join(ENGINES)}")
         return name
 
+    @field_validator("weights", mode="before")
+    @classmethod
+    def _by_model(cls, given: Any) -> Any:
+        """One place, or one for each model."""
+        models = sorted(set(MODELS.values()))
+        if isinstance(given, dict):
+            if foreign := [name for name in given if name not in models]:
+                raise ValueError(f"there is no model {foreign[0]!r}; choose from {', '.join(models)}")
+            places = list(given.values())
+        else:
+            places = [] if given is None else [given]
+        if not all(isinstance(place, str | Path) for place in places):
+            raise ValueError("write a directory or file, or one for each model, as {flashtalk: models/flashtalk}")
+        return given
+
     @field_validator("ranks")
     @classmethod
     def _countable(cls, ranks: int | str) -> int | str:
@@ -105,10 +121,21 @@ class AvatarSection(Section):
             raise ValueError("; ".join(wrong))
         return self
 
-    def options(self) -> dict[str, Any]:
-        """What an engine with weights is made with, in words; the weights are an absolute path."""
-        return {
-            "weights": str(self.weights.resolve()) if self.weights else "",
+    def weights_of(self, engine: str) -> Path | None:
+        """Where an engine's weights lie; None where nothing is said of them."""
+        if isinstance(self.weights, dict):
+            return self.weights.get(MODELS.get(engine, engine))
+        return self.weights
+
+    def options(self, tier: str = "") -> dict[str, Any]:
+        """What an engine with weights is made with, in words; the weights are an absolute path.
+
+        tier: the engine of a tier, "" = the room's own. What is meant for another engine is not told to a tier's.
+        """
+        engine = tier or self.engine
+        weights = self.weights_of(engine)
+        told = {
+            "weights": str(weights.resolve()) if weights else "",
             "device": self.device,
             "strategy": self.strategy,
             "steps": self.steps,
@@ -116,6 +143,9 @@ class AvatarSection(Section):
             "offload": self.offload,
             **({"prompt": self.prompt} if self.prompt else {}),
         }
+        if engine == self.engine:
+            return told
+        return {key: value for key, value in told.items() if engine in OF_SOME.get(key, (engine,))}
 
 
 class ScriptSection(Section):
@@ -245,17 +275,21 @@ class Config(Section):
         avatar = self.avatar
         if avatar.engine not in RANKED and avatar.ranks not in (1, "auto"):
             raise ValueError(f"avatar.ranks: the engine {avatar.engine!r} works in one process; leave it out")
-        below = [tier.engine for tier in avatar.tiers or () if tier.engine]
-        weighty = next((engine for engine in (avatar.engine, *below) if engine in RANKED), None)
-        if weighty is None:
-            return self
-        if avatar.weights is None:
-            raise ValueError(
-                f"avatar.weights: the engine {weighty!r} needs them: the directory that "
-                f"`broadcaster models pull {MODELS[weighty]}` made, or the file of `broadcaster models convert`"
-            )
-        if not avatar.weights.exists():
-            raise ValueError(f"avatar.weights: {avatar.weights} is not there")
+        if avatar.engine not in RANKED and avatar.memory_gb is not None:
+            raise ValueError(f"avatar.memory_gb: the engine {avatar.engine!r} uses no GPU; leave it out")
+        below = [(tier.engine, f" (avatar.tiers.{index})") for index, tier in enumerate(avatar.tiers or ())]
+        for engine, where in [(avatar.engine, ""), *below]:
+            if engine is None or engine not in RANKED:
+                continue
+            model, weights = MODELS.get(engine, engine), avatar.weights_of(engine)
+            key = f"avatar.weights.{model}" if isinstance(avatar.weights, dict) else "avatar.weights"
+            if weights is None:
+                raise ValueError(
+                    f"{key}: the engine {engine!r} needs them{where}: the directory that "
+                    f"`broadcaster models pull {model}` made, or the file of `broadcaster models convert`"
+                )
+            if not weights.exists():
+                raise ValueError(f"{key}: {weights} is not there")
         return self
 
     @field_validator("schedule")

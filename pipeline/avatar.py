@@ -86,8 +86,11 @@ class Avatar:
     source: str = ""  # sha256 of the files it was made of: the same at every size
 
 
-def load_avatar(image: Path | None, size: tuple[int, int]) -> Avatar:
+def load_avatar(image: Path | None, size: tuple[int, int], shown: tuple[int, int] | None = None) -> Avatar:
     """Read a picture (None: the shipped presenter) and cover `size` (width, height, both even) with it.
+
+    shown: the size on air, where what is drawn is resized to it. The part of the picture that covers it is taken then,
+    and stretched to `size`: whatever size draws it, a face is in the same place and of the same shape on air.
 
     AvatarError when the file is missing, is no picture, is too small, or its points are wrong. A
     picture without a points file is not an error here: `points` is None, and `need_points` says so.
@@ -97,12 +100,13 @@ def load_avatar(image: Path | None, size: tuple[int, int]) -> Avatar:
         raise AvatarError(f"avatar size {width}x{height}: both sides must be even, {SMALLEST_PX} to {LARGEST_SIDE_PX}")
     path = image or PRESENTER
     whole, points = _read(path)
-    scale, x, y = _window(whole.size, size, points)
-    box = (x / scale, y / scale, (x + width) / scale, (y + height) / scale)
+    seen = shown or size
+    scale, x, y = _window(whole.size, seen, points)
+    box = (x / scale, y / scale, (x + seen[0]) / scale, (y + seen[1]) / scale)
     picture = np.asarray(whole.resize(size, Image.Resampling.LANCZOS, box=box))
     picture.flags.writeable = False
     if points is not None:
-        points = fitted(points, scale, x, y, size)
+        points = fitted(points, scale, x, y, size, (width / seen[0], height / seen[1]))
         _check_inside(points, size, f"{path}: after fitting to {width}x{height}")
     return Avatar(path.stem, picture, points, size, _digest(picture, points), _source(path))
 
@@ -257,15 +261,21 @@ def _window(whole: tuple[int, int], size: tuple[int, int], points: Points | None
     return scale, min(max(x, 0.0), spare[0]), min(max(y, 0.0), spare[1])
 
 
-def fitted(points: Points, scale: float, x: float, y: float, size: tuple[int, int]) -> Points:
-    """The points in a picture that was scaled, and of which the part of `size` from x, y (scaled) on is left."""
+def fitted(
+    points: Points, scale: float, x: float, y: float, size: tuple[int, int], stretch: tuple[float, float] = (1.0, 1.0)
+) -> Points:
+    """The points in a picture that was scaled, and of which the part from x, y (scaled) on is left.
+
+    stretch: of that part, width and height, which makes it `size`.
+    """
 
     def move(point: Point) -> Point:
-        return (point[0] * scale - x, point[1] * scale - y)
+        return ((point[0] * scale - x) * stretch[0], (point[1] * scale - y) * stretch[1])
 
+    round_scale = scale * (stretch[0] * stretch[1]) ** 0.5
     mouth = Mouth(*(move(getattr(points.mouth, name)) for name in Mouth.__struct_fields__))
     eyes = [
-        Eye(move(e.left), move(e.right), move(e.upper), move(e.lower), move(e.iris), e.iris_radius * scale)
+        Eye(move(e.left), move(e.right), move(e.upper), move(e.lower), move(e.iris), e.iris_radius * round_scale)
         for e in points.eyes
     ]
     return Points(
@@ -279,7 +289,7 @@ def fitted(points: Points, scale: float, x: float, y: float, size: tuple[int, in
         chin=move(points.chin),
         face=[move(p) for p in points.face],
         head=[move(p) for p in points.head],
-        shoulders_y=points.shoulders_y * scale - y,
+        shoulders_y=(points.shoulders_y * scale - y) * stretch[1],
     )
 
 

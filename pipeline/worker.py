@@ -85,7 +85,7 @@ def run(spec: WorkerSpec, lifeline: Lifeline) -> None:
     if spec.rank:
         follower.run(spec, lifeline)
         return
-    avatar = load_avatar(Path(spec.image) if spec.image else None, spec.size)
+    avatar = load_avatar(Path(spec.image) if spec.image else None, spec.size, (spec.width, spec.height))
     pulse = follower.Pulse(lifeline)
     with follower.equipped(spec, pulse) as (engine, gang):
         worker = Worker(spec, engine, avatar, lifeline, RealClock())
@@ -237,10 +237,14 @@ class Worker:
         self._last_sent = None
 
     def _begin(self, after: Frames | None) -> None:
-        """The first demand: go on from the pose that this engine showed last, also on another tier and a moment ago."""
+        """The first demand: go on from the pose that this engine showed last, also on another tier and a moment ago.
+
+        One that carries pictures over follows those on air, when they are another engine's.
+        """
         if self._poses.has_moved():
             self._pose = self._poses.left()
-        if self._pose is not None:
+        follows = after is not None and self._format.overlap_frames and not self._poses.is_latest()
+        if self._pose is not None and not follows:
             self._carry = CarryOver(self._pose)
         elif after is not None:
             self._carry = CarryOver(self._engine.open(self._avatar, self._spec.seed, after))

@@ -183,6 +183,13 @@ class Buffer:
         """How many of the last frames on air the engine wants to continue from; at least 1."""
         return max(1, self._active.hello.overlap_frames) if self._active else 1
 
+    def last(self, count: int) -> list[Frame]:
+        """Of the frames that are ready, so many at most that will be shown last, oldest first."""
+        frames: list[Frame] = []
+        for index, arrived in enumerate(self._queue):
+            frames.extend(arrived.frames[self._position if index == 0 else 0 :])
+        return frames[-count:]
+
     def may_continue(self, lineage: Lineage) -> bool:
         """Whether frames that follow `lineage` without a break are here or may still come."""
         if self._active is not None and self._active.lineage == lineage:

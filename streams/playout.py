@@ -100,6 +100,7 @@ class Playout:
         self._clock = clock
         self._context: zmq.Context[Any] = zmq.Context()
         self._identities: dict[str, bytes] = {}  # of engines, on the frames socket
+        self._loop = ""  # file of the hold loop
         self._source = ""
         self._engine = ""
         self._skipped = 0
@@ -247,10 +248,11 @@ class Playout:
         if not new:
             return
         log.info("engine.joined", engine=hello.engine, incarnation=hello.incarnation, hop_frames=hello.hop_frames)
-        if hello.hold:
+        if hello.hold and hello.hold != self._loop:
             try:
                 self._air.hold(HoldLoop(Path(hello.hold), hello.width, hello.height))
                 self._handover.hold(hello.hold)
+                self._loop = hello.hold
             except BadInput as error:
                 log.warning("hold.unusable", engine=hello.engine, reason=str(error))
 
