@@ -161,8 +161,8 @@ def test_a_tier_needs_the_memory_that_it_says_and_not_that_of_the_one_above(
         "memory_gb does not say that both fit a GPU",
     ]
     avatar["tiers"] = [{"engine": "flashhead-pro", "memory_gb": 40}]
-    (told,) = changes(ladder(parse({"room": "shop", "avatar": avatar}, "c.yaml").avatar, 1), 80.0)
-    assert "viewers see the hold loop meanwhile: 43 + 40 GB are more than 80" in told
+    (line,) = changes(ladder(parse({"room": "shop", "avatar": avatar}, "c.yaml").avatar, 1), 80.0)
+    assert "viewers see the hold loop meanwhile: 43 + 40 GB are more than 80" in line
 
 
 def test_nobody_asks_for_the_memory_of_a_card_where_no_tier_says_what_it_needs(
