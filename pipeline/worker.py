@@ -225,6 +225,8 @@ class Worker:
             self._begin(after)
         elif demand.shown >= 0 and not self._carry.rewind(demand.shown):
             log.warning("epoch.unknown", shown=demand.shown, newest=self._carry.sequence)
+        elif demand.shown < 0 and after is not None and self._follows():
+            self._carry = CarryOver(self._engine.open(self._avatar, self._spec.seed, after), self._carry.sequence)
         if demand.timeline != self._timeline:
             self._timeline = demand.timeline
             self._after = None
@@ -243,12 +245,15 @@ class Worker:
         """
         if self._poses.has_moved():
             self._pose = self._poses.left()
-        follows = after is not None and self._format.overlap_frames and not self._poses.is_latest()
-        if self._pose is not None and not follows:
+        if self._pose is not None and (after is None or not self._follows()):
             self._carry = CarryOver(self._pose)
         elif after is not None:
             self._carry = CarryOver(self._engine.open(self._avatar, self._spec.seed, after))
         self._pose = None
+
+    def _follows(self) -> bool:
+        """Whether the frames on air go before its own pose: it carries pictures over, and they are another engine's."""
+        return self._format.overlap_frames > 0 and not self._poses.is_latest()
 
     # ── what is decided ──────────────────────────────────────────────────────────────────────────
 

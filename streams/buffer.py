@@ -235,7 +235,7 @@ class Buffer:
     def _choose(self, now_ns: int) -> None:
         """When the engine that is asked is silent, ask the next one that is not."""
         active = self._active
-        if active is None or not (active.overdue or (active.outstanding and active.wants(now_ns, 0))):
+        if active is None or not (active.overdue or active.is_late(now_ns)):
             return
         others = [feed for feed in self._feeds.values() if feed is not active and not feed.overdue]
         if others:
