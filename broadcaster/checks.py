@@ -6,11 +6,11 @@ In: a Config. Out: one line for each thing found good; ConfigError and its kin n
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from broadcaster import redis_server, tiers
+from broadcaster import gpus, redis_server, tiers
 from broadcaster.config import Config
 from broadcaster.config_house import House
 from broadcaster.connectors.mapping import load as load_mapping
@@ -20,9 +20,9 @@ from broadcaster.script.check import strangers
 from broadcaster.script.load import load as load_script
 from broadcaster.script.model import Mistake, raise_for
 from broadcaster.script.products import load as load_products
-from pipeline.avatar import load_avatar
+from pipeline.avatar import Avatar, load_avatar
 from pipeline.clock import RealClock
-from pipeline.engine import load_engine
+from pipeline.engine import MODELS, load_engine
 from pipeline.errors import AvatarError, BadInput, ConfigError, ScriptError, SpeechError
 from pipeline.follower import CACHE, RANKED
 from pipeline.personfiles import persons
@@ -55,7 +55,7 @@ def check(config: Config, source: str) -> list[str]:
         try:
             lines += look(config)
         except BadInput as error:
-            faults.append(f"{source}: {error}")
+            faults += [f"{source}: {line}" for line in str(error).splitlines()]
     if faults:
         raise ConfigError("\n".join(faults))
     return lines
@@ -77,23 +77,53 @@ def check_house(house: House) -> list[str]:
     return [f"engine: {shared.engine}, for {', '.join(room.config.room for room in rooms)}"]
 
 
+def drawable(config: Config, tier: tiers.Tier, image: Path | None = None) -> Avatar:
+    """The avatar as a tier will draw it; BadInput: picture, size, extras or weights do not fit. Nothing is drawn.
+
+    image: of somebody else than the room's own.
+    """
+    section = config.avatar
+    avatar = load_avatar(image or section.image, tier.size, section.crop, section.size)
+    if tier.engine == tiers.SHARED:
+        return avatar  # the house tries that
+    options: dict[str, Any] = {}
+    if tier.engine in RANKED:
+        options = {**section.options(tier.engine), "steps": tier.steps, "cache": str(config.state_dir / CACHE)}
+    load_engine(tier.engine, **options).format(avatar)
+    return avatar
+
+
 def _avatar(config: Config) -> list[str]:
+    section = config.avatar
+    top, *below = tiers.ladder(section, 1)
+    lines, faults = [], []
     try:
-        avatar = load_avatar(config.avatar.image, config.avatar.size, config.avatar.crop)
-        if config.avatar.engine != tiers.SHARED:  # the house tries that
-            options = _options(config) if config.avatar.engine in RANKED else {}
-            load_engine(config.avatar.engine, **options).format(avatar)
+        avatar = drawable(config, top)
+        lines.append(f"avatar: {avatar.name}, {section.size[0]}×{section.size[1]}, engine {section.engine}")
     except AvatarError as error:
         raise ConfigError(f"avatar.image: {error}") from error
-    size = f"{config.avatar.size[0]}×{config.avatar.size[1]}"
-    return [f"avatar: {avatar.name}, {size}, engine {config.avatar.engine}", *_persons(config), *_tiers(config)]
+    except BadInput as error:
+        faults.append(f"avatar: {top.engine}: {error}")
+    for tier in below:
+        if section.tiers is None and tier.engine == top.engine:
+            continue  # the same on fewer ranks
+        try:
+            drawable(config, tier)
+        except BadInput as error:
+            if section.tiers is not None:
+                faults.append(f"avatar.tiers: {tier.name(top)}: {error}")
+            else:  # it is there by default, and nobody asked for it
+                lines.append(f"{tier.name(top)} cannot stand in for {top.engine}: {error}")
+    if faults:
+        hint = _one_for_two(config, [top, *below])
+        raise ConfigError("\n".join([*faults, *([hint] if hint else [])]))
+    return [*lines, *_persons(config, top), *_tiers(config)]
 
 
-def _persons(config: Config) -> list[str]:
+def _persons(config: Config, top: tiers.Tier) -> list[str]:
     """Everybody who can be called into the picture can be drawn there."""
     if config.avatar.persons is None:
         return []
-    engine = load_engine(config.avatar.engine, **(_options(config) if config.avatar.engine in RANKED else {}))
     try:
         found = persons(config.avatar.image, config.avatar.persons)
     except ConfigError as error:
@@ -101,34 +131,41 @@ def _persons(config: Config) -> list[str]:
     faults = []
     for path in found.values():
         try:
-            engine.format(load_avatar(path, config.avatar.size, config.avatar.crop))
+            drawable(config, top, path)
         except AvatarError as error:
             told = str(error)
             faults.append(f"avatar.persons: {told}" if str(path) in told else f"avatar.persons: {path}: {told}")
     if faults:
         raise ConfigError("\n".join(faults))
-    names = ", ".join(found)
-    return [f"persons: {names}"]
+    return [f"persons: {', '.join(found)}"]
 
 
 def _tiers(config: Config) -> list[str]:
-    """The written tiers can draw this avatar at their sizes; those that are there by default are tried when needed."""
-    if config.avatar.tiers is None:
-        return []
-    top, *below = tiers.ladder(config.avatar, 1)
-    for tier in below:
-        avatar = load_avatar(config.avatar.image, tier.size, config.avatar.crop)
-        options = {**_options(config), "steps": tier.steps} if tier.engine in RANKED else {}
-        try:
-            load_engine(tier.engine, **options).format(avatar)
-        except BadInput as error:
-            raise ConfigError(f"avatar.tiers: {tier.name(top)}: {error}") from error
-    return [f"tiers below: {', '.join(tier.name(top) for tier in below) or 'none'}"]
+    """What stands below the room's engine, where that is written, and what this machine lacks for it."""
+    section = config.avatar
+    cards = gpus.count() if section.device != "cpu" else 0
+    found = tiers.ladder(section, cards)
+    lines = []
+    if section.tiers is not None:
+        lines.append(f"tiers below: {', '.join(tier.name(found[0]) for tier in found[1:]) or 'none'}")
+        there_gb = gpus.memory_gb(section.device) if any(tier.memory_gb for tier in found) else 0.0
+        lines += tiers.changes(found, there_gb)
+    if section.device != "cpu":
+        lines += [
+            f"{tier.name(found[0])} wants {tier.ranks} GPU{'s' * (tier.ranks > 1)}; this machine has {cards}"
+            for tier in found
+            if tier.engine in RANKED and tier.ranks > cards
+        ]
+    return lines
 
 
-def _options(config: Config) -> dict[str, Any]:
-    """What an engine with weights will be made with."""
-    return {**config.avatar.options(), "cache": str(config.state_dir / CACHE)}
+def _one_for_two(config: Config, found: Sequence[tiers.Tier]) -> str:
+    """What may be at fault where engines of two models are given one path."""
+    models = sorted({MODELS[tier.engine] for tier in found if tier.engine in MODELS})
+    if len(models) < 2 or isinstance(config.avatar.weights, dict):
+        return ""
+    each = ", ".join(f"{model}: PATH" for model in models)
+    return f"avatar.weights: one path for {' and '.join(models)}; write one for each, as {{{each}}}"
 
 
 def _voice(config: Config) -> list[str]:

@@ -69,10 +69,10 @@ class Plan:
     `argv`: what to run in the place of `broadcaster.child`. `foreign`: it knows no lifeline, so its life is all
     that is watched. `gated`: it runs only while the room's lease is not elsewhere. `understudy`: what works in a
     crash loop of this one, beside it, or in its place when the name is the same. `ranks`: so many processes are this
-    child, and live and die together. `place`: of children with the same one, not "", only one runs: they use the same
-    cards. `standby`: another process of its kind stands by to follow it, and has read `modules`, too. `elsewhere`: it
-    is nobody's child here, but the engine of the house, and works as long as playout shows it. `grace_s`: to end in
-    good order; 0 = as long as its stage has.
+    child, and live and die together. `place`: children with the same one, not "", use the same cards: one of them runs,
+    or several whose `needs_gb` fit into `there_gb`, both of a card (0 = not known). `standby`: another process of its
+    kind stands by to follow it, and has read `modules`, too. `elsewhere`: it is nobody's child here, but the engine of
+    the house, and works as long as playout shows it. `grace_s`: to end in good order; 0 = as long as its stage has.
     """
 
     name: str
@@ -86,6 +86,8 @@ class Plan:
     understudy: Plan | None = None
     ranks: int = 1
     place: str = ""
+    needs_gb: float = 0.0
+    there_gb: float = 0.0
     standby: bool = False
     modules: tuple[str, ...] = ()
     elsewhere: bool = False
@@ -200,7 +202,8 @@ def _engine(config: Config, runtime_dir: Path) -> Plan:
     """The engine that is asked for, and the tiers below it."""
     auto = config.avatar.ranks == "auto" and config.avatar.engine in RANKED
     found = tiers.ladder(config.avatar, gpus.count() if auto else 1)
-    plans = [_tier(config, runtime_dir, tier, tier.name(found[0])) for tier in found]
+    there_gb = gpus.memory_gb(config.avatar.device) if any(tier.memory_gb for tier in found) else 0.0
+    plans = [_tier(config, runtime_dir, tier, tier.name(found[0]), there_gb) for tier in found]
     made = plans.pop()
     while plans:
         plan = plans.pop()
@@ -209,7 +212,7 @@ def _engine(config: Config, runtime_dir: Path) -> Plan:
     return made
 
 
-def _tier(config: Config, runtime_dir: Path, tier: tiers.Tier, name: str) -> Plan:
+def _tier(config: Config, runtime_dir: Path, tier: tiers.Tier, name: str, there_gb: float) -> Plan:
     avatar = config.avatar
     spec = {
         "name": name,
@@ -228,8 +231,18 @@ def _tier(config: Config, runtime_dir: Path, tier: tiers.Tier, name: str) -> Pla
     if tier.engine not in RANKED:
         elsewhere = tier.engine == tiers.SHARED
         return Plan(f"engine-{name}", "engine", 1, ENGINE_PHASES, spec, elsewhere=elsewhere)
-    spec["options"] = {**avatar.options(), "steps": tier.steps}
-    return Plan(f"engine-{name}", "engine", 1, ENGINE_PHASES, spec, ranks=tier.ranks, place=CARDS)
+    spec["options"] = {**avatar.options(tier.engine), "steps": tier.steps}
+    return Plan(
+        f"engine-{name}",
+        "engine",
+        1,
+        ENGINE_PHASES,
+        spec,
+        ranks=tier.ranks,
+        place=CARDS,
+        needs_gb=tier.memory_gb,
+        there_gb=there_gb,
+    )
 
 
 def persons_of(avatar: AvatarSection) -> dict[str, str]:

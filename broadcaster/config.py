@@ -42,10 +42,10 @@ from broadcaster.handmade import Kept, laid_over
 from broadcaster.names import PREVIEW, PROBE
 from broadcaster.references import resolved
 from broadcaster.section import Section
-from broadcaster.tiers import RANKS_MAX, SHARED, STEPS_MAX, TierSection, encodable, faults
+from broadcaster.tiers import MEMORY_MAX_GB, RANKS_MAX, SHARED, STEPS_MAX, TierSection, encodable, faults
 from broadcaster.wording import worded
 from pipeline.crop import Crop
-from pipeline.engine import ENGINES, MADE_FOR_STEPS, MODELS
+from pipeline.engine import ENGINES, MADE_FOR_STEPS, MODELS, OF_SOME
 from pipeline.errors import ConfigError
 from pipeline.follower import RANKED
 
@@ -61,7 +61,7 @@ class EngineSection(Section):
     """What an engine is made with, whatever it draws."""
 
     engine: str = "portrait"
-    weights: Path | None = None
+    weights: Path | dict[str, Path] | None = None
     ranks: int | str = 1
     device: Literal["auto", "cuda", "cpu"] = "auto"
     strategy: Literal["auto", "ulysses", "ring", "usp"] = "auto"
@@ -79,6 +79,21 @@ class EngineSection(Section):
             return given
         return {"steps": MADE_FOR_STEPS[engine], **given}
 
+    @field_validator("weights", mode="before")
+    @classmethod
+    def _by_model(cls, given: Any) -> Any:
+        """One place, or one for each model."""
+        models = sorted(set(MODELS.values()))
+        if isinstance(given, dict):
+            if foreign := [name for name in given if name not in models]:
+                raise ValueError(f"there is no model {foreign[0]!r}; choose from {', '.join(models)}")
+            places = list(given.values())
+        else:
+            places = [] if given is None else [given]
+        if not all(isinstance(place, str | Path) for place in places):
+            raise ValueError("write a directory or file, or one for each model, as {flashtalk: models/flashtalk}")
+        return given
+
     @field_validator("ranks")
     @classmethod
     def _countable(cls, ranks: int | str) -> int | str:
@@ -87,10 +102,21 @@ class EngineSection(Section):
             raise ValueError(f"write a number from 1 to {RANKS_MAX}, or auto for as many as there are GPUs")
         return ranks if ranks == "auto" else number
 
-    def options(self) -> dict[str, Any]:
-        """What an engine with weights is made with, in words; the weights are an absolute path."""
-        return {
-            "weights": str(self.weights.resolve()) if self.weights else "",
+    def weights_of(self, engine: str) -> Path | None:
+        """Where an engine's weights lie; None where nothing is said of them."""
+        if isinstance(self.weights, dict):
+            return self.weights.get(MODELS.get(engine, engine))
+        return self.weights
+
+    def options(self, tier: str = "") -> dict[str, Any]:
+        """What an engine with weights is made with, in words; the weights are an absolute path.
+
+        tier: the engine of a tier, "" = the room's own. What is meant for another engine is not told to a tier's.
+        """
+        engine = tier or self.engine
+        weights = self.weights_of(engine)
+        told = {
+            "weights": str(weights.resolve()) if weights else "",
             "device": self.device,
             "strategy": self.strategy,
             "steps": self.steps,
@@ -98,6 +124,9 @@ class EngineSection(Section):
             "offload": self.offload,
             **({"prompt": self.prompt} if self.prompt else {}),
         }
+        if engine == self.engine:
+            return told
+        return {key: value for key, value in told.items() if engine in OF_SOME.get(key, (engine,))}
 
 
 class AvatarSection(EngineSection):
@@ -106,6 +135,7 @@ class AvatarSection(EngineSection):
     size: tuple[int, int] = (448, 768)
     crop: Crop = "none"
     seed: int = Field(default=0, ge=0, lt=2**31)
+    memory_gb: float | None = Field(default=None, gt=0, le=MEMORY_MAX_GB)
     tiers: tuple[TierSection, ...] | None = None
     rtf_max: float = Field(default=1.0, gt=0, le=1000)
 
@@ -156,20 +186,22 @@ class EncoderSection(Section):
     preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"] = "veryfast"
 
 
-def check_weights(section: EngineSection, key: str, below: Sequence[str] = ()) -> None:
-    """Ranks and weights suit the engine and those below it; ValueError names the key."""
+def check_weights(section: EngineSection, key: str, below: Sequence[tuple[str | None, str]] = ()) -> None:
+    """Ranks and weights suit the engine and those below it, each with where it is written; ValueError names the key."""
     if section.engine not in RANKED and section.ranks not in (1, "auto"):
         raise ValueError(f"{key}.ranks: the engine {section.engine!r} works in one process; leave it out")
-    weighty = next((engine for engine in (section.engine, *below) if engine in RANKED), None)
-    if weighty is None:
-        return
-    if section.weights is None:
-        raise ValueError(
-            f"{key}.weights: the engine {weighty!r} needs them: the directory that "
-            f"`broadcaster models pull {MODELS[weighty]}` made, or the file of `broadcaster models convert`"
-        )
-    if not section.weights.exists():
-        raise ValueError(f"{key}.weights: {section.weights} is not there")
+    for engine, where in [(section.engine, ""), *below]:
+        if engine is None or engine not in RANKED:
+            continue
+        model, weights = MODELS.get(engine, engine), section.weights_of(engine)
+        place = f"{key}.weights.{model}" if isinstance(section.weights, dict) else f"{key}.weights"
+        if weights is None:
+            raise ValueError(
+                f"{place}: the engine {engine!r} needs them{where}: the directory that "
+                f"`broadcaster models pull {model}` made, or the file of `broadcaster models convert`"
+            )
+        if not weights.exists():
+            raise ValueError(f"{place}: {weights} is not there")
 
 
 def default_state_dir() -> Path:
@@ -268,8 +300,11 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _weights(self) -> Config:
-        below = [tier.engine for tier in self.avatar.tiers or () if tier.engine]
-        check_weights(self.avatar, "avatar", below)
+        avatar = self.avatar
+        if avatar.engine not in RANKED and avatar.memory_gb is not None:
+            raise ValueError(f"avatar.memory_gb: the engine {avatar.engine!r} uses no GPU; leave it out")
+        below = [(tier.engine, f" (avatar.tiers.{index})") for index, tier in enumerate(avatar.tiers or ())]
+        check_weights(avatar, "avatar", below)
         return self
 
     @field_validator("schedule")

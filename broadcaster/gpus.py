@@ -1,6 +1,6 @@
-"""How many NVIDIA GPUs a child would see, without loading what could use them.
+"""How many NVIDIA GPUs a child would see, and how much it may fill, without loading what could use them.
 
-In: the environment, /proc, and `nvidia-smi` where /proc says nothing. Out: a number; 0 when there is none.
+In: the environment, /proc, and `nvidia-smi` where /proc says nothing. Out: numbers; 0 when there is no GPU.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 DRIVER = Path("/proc/driver/nvidia/gpus")  # a directory for each
 TOOL_S = 5.0  # nvidia-smi starts the driver when nobody else has
+GB, MIB = 1e9, 2**20
 
 
 def count() -> int:
@@ -28,19 +29,31 @@ def count() -> int:
     return min(len(named), present) if present else len(named)
 
 
+def memory_gb(device: str) -> float:
+    """Memory of the smallest GPU of this machine, or of the host where engines with weights compute there, 10⁹ bytes.
+
+    device: as in a configuration. 0 when nobody says how much a GPU has.
+    """
+    if device == "cpu" or not count():
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GB
+    sizes = [int(line) for line in _told("--query-gpu=memory.total", "--format=csv,noheader,nounits") if line.isdigit()]
+    return min(sizes, default=0) * MIB / GB
+
+
 def _present() -> int:
     try:
         return sum(1 for _ in DRIVER.iterdir())
     except OSError:
-        return _listed()
+        return sum(line.startswith("GPU ") for line in _told("-L"))
 
 
-def _listed() -> int:
+def _told(*arguments: str) -> list[str]:
+    """What nvidia-smi says, by lines; none when it is not there or does not answer."""
     program = shutil.which("nvidia-smi")
     if program is None:
-        return 0
+        return []
     try:
-        said = subprocess.run([program, "-L"], capture_output=True, text=True, timeout=TOOL_S, check=True).stdout
+        said = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=TOOL_S, check=True).stdout
     except (OSError, subprocess.SubprocessError):
-        return 0
-    return sum(line.startswith("GPU ") for line in said.splitlines())
+        return []
+    return [line.strip() for line in said.splitlines()]

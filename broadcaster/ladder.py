@@ -8,7 +8,7 @@ Fewer ranks help where a card or its memory fails, and not where steps are too s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from broadcaster.watch import TRIAL_MAX_S
@@ -56,6 +56,11 @@ def only_fewer_ranks(tier: Plan, other: Plan) -> bool:
 def trial_after_s(failed: int, first_s: float) -> float:
     """Seconds until a tier is tried again that has failed so many trials: each one doubles the wait, up to an hour."""
     return min(first_s * 2.0 ** min(failed, 32), max(first_s, TRIAL_MAX_S))
+
+
+def fits_beside(needs_gb: Sequence[float], there_gb: float) -> bool:
+    """Whether engines fit on a card together; one of which nothing is known (0) may need all of it."""
+    return all(needs_gb) and sum(needs_gb) <= there_gb
 
 
 def _weight(spec: Mapping[str, Any]) -> dict[str, Any]:

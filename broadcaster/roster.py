@@ -4,9 +4,9 @@ In: plans, deaths, brakes. Out: charges that are to run, and those that were ask
 starts no process; times are arguments.
 
 An engine's understudies are a ladder of tiers (broadcaster.ladder): the same engine on fewer cards, smaller, at the
-bottom one that needs no card. Tiers of one place use the same cards, so only one of them runs, and a higher one is
-tried again only while one of another place (the bridge) speaks meanwhile. All others run beside each other until the
-higher one has worked for a minute.
+bottom one that needs no card. Tiers of one place use the same cards. Those that say what they need of one, and fit on
+it together, run beside each other until the higher one has worked for a minute, as all do that share no cards. Of
+others only one runs, and a higher one is tried again only while one of another place (the bridge) speaks meanwhile.
 """
 
 from __future__ import annotations
@@ -115,7 +115,9 @@ class Roster:
             charge.yields_s = now_s
         added = self._add(below)
         added.start_s = min(added.start_s, now_s)
-        if bridge := self._bridge(charge.plan):
+        bridge = self._bridge(charge.plan)
+        beside = charge.is_running and self._holder(added) is None
+        if bridge and not beside and not _speaks(added):  # nobody would while it loads
             self._add(bridge)
         log.warning("tier.lowered", child=charge.plan.name, to=below.name, why=why, again_in_s=wait_s)
         return below
@@ -127,8 +129,8 @@ class Roster:
                 continue
             below = {tier.name for tier in charge.plan.below}
             others = [other for other in self if other.plan.name in below and not other.leaves]
-            speaks = any(other.is_running and other.progress.working_since_s is not None for other in others)
-            blocked = charge.plan.place and all(other.plan.place == charge.plan.place for other in others)
+            speaks = any(_speaks(other) for other in others)
+            blocked = charge.plan.place and all(self._waits(other, charge) for other in others)
             if speaks or blocked:
                 charge.drain(now_s, ladder.SENTENCE_S)
                 charge.start_s = now_s + ladder.trial_after_s(charge.trials - 1, TRIAL_S)
@@ -183,8 +185,13 @@ class Roster:
             if other.plan.name in below:
                 self._let_go(other, now_s)
 
+    def _waits(self, charge: Charge, other: Charge) -> bool:
+        """Whether it cannot run before the other has ended."""
+        same = charge.plan.place == other.plan.place
+        return same and not charge.is_running and self._holder(charge) is not None
+
     def _has_place(self, charge: Charge, now_s: float) -> bool:
-        """Whether nothing runs where it is to run."""
+        """Whether nothing runs where it is to run, or all of that leaves it room."""
         holder = self._holder(charge)
         if holder is None:
             return True
@@ -196,9 +203,10 @@ class Roster:
         return False
 
     def _holder(self, charge: Charge) -> Charge | None:
+        """Who runs where it is to run, and leaves it no room."""
         place = charge.plan.place
         others = [other for other in self if other is not charge and other.is_running and other.plan.place == place]
-        return others[0] if place and others else None
+        return others[0] if place and others and not _fits(charge, others) else None
 
     def _is_bridged(self, plan: Plan) -> bool:
         """Whether something speaks while cards change hands; it is called for when it is not there."""
@@ -229,3 +237,23 @@ class Roster:
             self.forget(charge)
         else:
             charge.drain(now_s)
+
+
+def _speaks(charge: Charge) -> bool:
+    """Whether it could draw now."""
+    return charge.is_running and charge.progress.working_since_s is not None
+
+
+def _fits(charge: Charge, others: Sequence[Charge]) -> bool:
+    """Whether the cards have room for all of them. What failed for want of memory or of a card has to be gone first."""
+    if any(other.fault in (ladder.MEMORY, ladder.CARD) for other in others):
+        return False
+    return ladder.fits_beside([charge.plan.needs_gb, *map(_needs_gb, others)], charge.plan.there_gb)
+
+
+def _needs_gb(charge: Charge) -> float:
+    """What a tier that runs says it needs of a card, or takes where that is more; 0 = it does not say."""
+    needs_gb = charge.plan.needs_gb
+    notes = charge.facts.get("notes") if needs_gb else None
+    taken = notes.get("memory_gb") if isinstance(notes, dict) else None
+    return max(needs_gb, taken) if isinstance(taken, float) else needs_gb

@@ -1,36 +1,41 @@
 """The tiers of a room's engine: what is asked for, and below it what asks less of the machine.
 
-In: the section `avatar`, the number of cards. Out: tiers in the order in which they are preferred. Pure. Which of them
-works when: broadcaster.ladder.
+In: the section `avatar`, the number of cards. Out: tiers in the order in which they are preferred, and what viewers see
+when one follows another. Pure. Which of them works when: broadcaster.ladder.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any, Protocol
 
 from pydantic import Field, field_validator, model_validator
 
+from broadcaster.ladder import fits_beside
 from broadcaster.section import Section
 from pipeline import engine as engines
 from pipeline import follower
 
 RANKS_MAX = 64
 STEPS_MAX = 50
+STEPS = 4  #: that an engine with weights was made for where nothing else is said of it
+MEMORY_MAX_GB = 10_000
 FALLBACK_ENGINE = "portrait"  # needs no card and no weights
 SHARED = "shared"  # in the place of an engine: that of the house, which draws for several rooms
 SIDE_MIN_PX, SIDE_MAX_PX = 128, 1920
-SHAPE_SHARE = 0.01  # how much a picture may be stretched as it is enlarged
+SHAPE_SHARE = 0.03  # how much a picture may be stretched while it is drawn; on air it has its own shape again
 
 
 class TierSection(Section):
-    """What it leaves out is as in the tier above."""
+    """What it leaves out is as in the tier above, but for the memory, which is each one's own."""
 
     engine: str | None = None
     size: tuple[int, int] | None = None
     ranks: int | None = Field(default=None, ge=1, le=RANKS_MAX)
     steps: int | None = Field(default=None, ge=1, le=STEPS_MAX)
+    memory_gb: float | None = Field(default=None, gt=0, le=MEMORY_MAX_GB)
 
     @field_validator("engine")
     @classmethod
@@ -44,7 +49,7 @@ class TierSection(Section):
 
     @model_validator(mode="after")
     def _says_something(self) -> TierSection:
-        if not self.model_fields_set:
+        if not self.model_fields_set - {"memory_gb"}:
             raise ValueError("a tier says what is lighter in it: engine, size, ranks or steps")
         return self
 
@@ -61,17 +66,23 @@ class Wanted(Protocol):
     @property
     def steps(self) -> int: ...
     @property
+    def memory_gb(self) -> float | None: ...
+    @property
     def tiers(self) -> Sequence[TierSection] | None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """One way to draw the avatar. size: of what is drawn, pixels. ranks, steps: 1 and 0 where the engine has none."""
+    """One way to draw the avatar. size: of what is drawn, pixels. ranks, steps: 1 and 0 where the engine has none.
+
+    memory_gb: what it takes of a card; 0 = nobody said.
+    """
 
     engine: str
     size: tuple[int, int]
     ranks: int = 1
     steps: int = 0
+    memory_gb: float = field(default=0.0, compare=False)
 
     def name(self, top: Tier) -> str:
         """On the wires: the engine, and in what this differs from the room's own."""
@@ -86,7 +97,7 @@ class Tier:
 def ladder(avatar: Wanted, cards: int) -> list[Tier]:
     """The room's own tier and those below it, none twice. cards: how many `auto` means."""
     ranks = max(1, cards) if avatar.ranks == "auto" else int(avatar.ranks)
-    top = _tier(avatar.engine, avatar.size, ranks, avatar.steps)
+    top = _tier(avatar.engine, avatar.size, ranks, avatar.steps, avatar.memory_gb or 0.0)
     tiers = [top, *(_derived(top) if avatar.tiers is None else _written(top, avatar))]
     return [tier for index, tier in enumerate(tiers) if tier not in tiers[:index]]
 
@@ -99,13 +110,31 @@ def faults(avatar: Wanted) -> list[str]:
         engine = section.engine or above
         if engine == SHARED:
             found.append(f"tiers.{index}.engine: say which; the shared engine is the house's")
-        for key in ("ranks", "steps"):
+        for key in ("ranks", "steps", "memory_gb"):
             if engine not in follower.RANKED and getattr(section, key) is not None:
                 found.append(f"tiers.{index}.{key}: the engine {engine!r} has none; leave it out")
         if section.size is not None and (wrong := _misfit(section.size, avatar.size)):
             found.append(f"tiers.{index}.size: {wrong}")
         above = engine
     return found
+
+
+def changes(found: Sequence[Tier], there_gb: float) -> Iterator[str]:
+    """What viewers see when a tier follows the one above it on the same cards, for a person.
+
+    there_gb: memory of a card.
+    """
+    bridge = next((tier.engine for tier in found if tier.engine not in follower.RANKED), "the hold loop")
+    for above, below in pairwise(found):
+        if {above.engine, below.engine} <= follower.RANKED.keys():
+            needs = (above.memory_gb, below.memory_gb)
+            names = above.name(found[0]), below.name(found[0])
+            if fits_beside(needs, there_gb):
+                yield f"{names[1]} loads beside {names[0]}: {sum(needs):g} of {there_gb:.0f} GB"
+            else:
+                known = f"{needs[0]:g} + {needs[1]:g} GB are more than {there_gb:.0f}"
+                why = known if all(needs) else "memory_gb does not say that both fit a GPU"
+                yield f"{names[1]} loads when {names[0]} has ended, and viewers see {bridge} meanwhile: {why}"
 
 
 def known_engine(name: str) -> str:
@@ -131,23 +160,31 @@ def _misfit(size: tuple[int, int], room: tuple[int, int]) -> str:
     return ""
 
 
-def _tier(engine: str, size: tuple[int, int], ranks: int, steps: int) -> Tier:
-    return Tier(engine, size, ranks, steps) if engine in follower.RANKED else Tier(engine, size)
+def _tier(engine: str, size: tuple[int, int], ranks: int, steps: int, memory_gb: float) -> Tier:
+    return Tier(engine, size, ranks, steps, memory_gb) if engine in follower.RANKED else Tier(engine, size)
 
 
 def _derived(top: Tier) -> list[Tier]:
     """Half the ranks, a quarter …, and at last what needs no card."""
-    tiers = [] if top.engine not in follower.RANKED else [replace(top, ranks=ranks) for ranks in _halved(top.ranks)]
-    return [*tiers, Tier(FALLBACK_ENGINE, top.size)]
+    halved = _halved(top.ranks) if top.engine in follower.RANKED else []
+    return [*(replace(top, ranks=ranks, memory_gb=0.0) for ranks in halved), Tier(FALLBACK_ENGINE, top.size)]
 
 
 def _written(top: Tier, avatar: Wanted) -> list[Tier]:
     tiers: list[Tier] = []
     said: dict[str, Any] = {"engine": top.engine, "size": top.size, "ranks": top.ranks, "steps": avatar.steps}
     for section in avatar.tiers or ():
-        said |= section.model_dump(exclude_none=True)
+        given = section.model_dump(exclude_none=True) | {"memory_gb": section.memory_gb or 0.0}
+        if _made_for(given.get("engine", said["engine"])) != _made_for(said["engine"]):
+            said["steps"] = _made_for(given["engine"])
+        said |= given
         tiers.append(_tier(**said))
     return tiers
+
+
+def _made_for(engine: str) -> int:
+    """How many steps an engine was made for."""
+    return engines.MADE_FOR_STEPS.get(engine, STEPS)
 
 
 def _halved(ranks: int) -> list[int]:

@@ -84,17 +84,22 @@ class Avatar:
     source: str = ""  # sha256 of the files it was made of, and the crop: the same at every size
 
 
-def load_avatar(image: Path | None, size: tuple[int, int], crop: Crop = "none") -> Avatar:
+def load_avatar(
+    image: Path | None, size: tuple[int, int], crop: Crop = "none", on_air: tuple[int, int] | None = None
+) -> Avatar:
     """Read a picture (None: the shipped presenter) and cover `size` (width, height, both even) with it.
 
-    crop: face = with the part around its face alone, which is looked for where there are no points. AvatarError when
-    the file is missing, is no picture, is too small, has no one face to crop to, or its points are wrong. A picture
-    without a points file is not an error here: `points` is None, and `need_points` says so.
+    crop: face = with the part around its face alone, which is looked for where there are no points. on_air: the size
+    there, where what is drawn is resized to it. The part of the picture that covers it is taken then, and stretched to
+    `size`: whatever size draws it, a face is in the same place and of the same shape on air.
+
+    AvatarError when the file is missing, is no picture, is too small, has no one face to crop to, or its points are
+    wrong. A picture without a points file is not an error here: `points` is None, and `need_points` says so.
     """
     path = image or PRESENTER
     _check_size(size)
     whole, points = read_avatar(path)
-    return replace(_shown_at(whole, points, size, crop, str(path)), name=path.stem, source=_source(path, crop))
+    return replace(_shown_at(whole, points, size, crop, str(path), on_air), name=path.stem, source=_source(path, crop))
 
 
 def fit_avatar(picture: Picture, points: Points, size: tuple[int, int], crop: Crop, name: str) -> Avatar:
@@ -109,12 +114,21 @@ def _check_size(size: tuple[int, int]) -> None:
         raise AvatarError(f"avatar size {width}x{height}: both sides must be even, {SMALLEST_PX} to {LARGEST_SIDE_PX}")
 
 
-def _shown_at(whole: Image.Image, points: Points | None, size: tuple[int, int], crop: Crop, name: str) -> Avatar:
-    window = shown(whole.size, size, points, None if crop == "none" else _face(whole, points, name))
-    picture = np.asarray(whole.resize(size, Image.Resampling.LANCZOS, box=window.part(size)))
+def _shown_at(
+    whole: Image.Image,
+    points: Points | None,
+    size: tuple[int, int],
+    crop: Crop,
+    name: str,
+    on_air: tuple[int, int] | None = None,
+) -> Avatar:
+    seen = on_air or size
+    window = shown(whole.size, seen, points, None if crop == "none" else _face(whole, points, name))
+    picture = np.asarray(whole.resize(size, Image.Resampling.LANCZOS, box=window.part(seen)))
     picture.flags.writeable = False
     if points is not None:
-        points = fitted(points, window.scale, window.x, window.y, size)
+        stretch = (size[0] / seen[0], size[1] / seen[1])
+        points = fitted(points, window.scale, window.x, window.y, size, stretch)
         _check_inside(points, size, f"{name}: after fitting to {size[0]}x{size[1]}")
     return Avatar(name, picture, points, size, _digest(picture, points))
 
@@ -226,15 +240,21 @@ def _check_order(points: Points, where: str) -> None:
             raise AvatarError(f"{where}: {text}")
 
 
-def fitted(points: Points, scale: float, x: float, y: float, size: tuple[int, int]) -> Points:
-    """The points in a picture that was scaled, and of which the part of `size` from x, y (scaled) on is left."""
+def fitted(
+    points: Points, scale: float, x: float, y: float, size: tuple[int, int], stretch: tuple[float, float] = (1.0, 1.0)
+) -> Points:
+    """The points in a picture that was scaled, and of which the part from x, y (scaled) on is left.
+
+    stretch: of that part, width and height, which makes it `size`.
+    """
 
     def move(point: Point) -> Point:
-        return (point[0] * scale - x, point[1] * scale - y)
+        return ((point[0] * scale - x) * stretch[0], (point[1] * scale - y) * stretch[1])
 
+    round_scale = scale * (stretch[0] * stretch[1]) ** 0.5
     mouth = Mouth(*(move(getattr(points.mouth, name)) for name in Mouth.__struct_fields__))
     eyes = [
-        Eye(move(e.left), move(e.right), move(e.upper), move(e.lower), move(e.iris), e.iris_radius * scale)
+        Eye(move(e.left), move(e.right), move(e.upper), move(e.lower), move(e.iris), e.iris_radius * round_scale)
         for e in points.eyes
     ]
     return Points(
@@ -248,7 +268,7 @@ def fitted(points: Points, scale: float, x: float, y: float, size: tuple[int, in
         chin=move(points.chin),
         face=[move(p) for p in points.face],
         head=[move(p) for p in points.head],
-        shoulders_y=points.shoulders_y * scale - y,
+        shoulders_y=(points.shoulders_y * scale - y) * stretch[1],
     )
 
 

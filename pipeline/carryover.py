@@ -14,10 +14,11 @@ NOTHING_SHOWN = -1
 
 
 class CarryOver:
-    def __init__(self, state: MotionState) -> None:
+    def __init__(self, state: MotionState, sequence: int = NOTHING_SHOWN) -> None:
+        """sequence: of the last segment before, where there was one."""
         self._state = state
         self._after: dict[int, MotionState] = {}
-        self.sequence = NOTHING_SHOWN  #: of the newest segment
+        self.sequence = sequence  #: of the newest segment
 
     @property
     def state(self) -> MotionState:

@@ -42,6 +42,9 @@ MODELS: Mapping[str, str] = {
 MADE_FOR_STEPS: Mapping[str, int] = {"flashhead-pretrained": 20}
 """Engines that were made for another number of passes over a chunk than the others' 4."""
 
+OF_SOME: Mapping[str, Sequence[str]] = {"prompt": ("flashtalk",), "offload": ("flashtalk",)}
+"""Options that not all engines with weights take, and those that do."""
+
 EXTRAS: Mapping[str, str] = dict.fromkeys(MODELS, "flashtalk")
 """Engines that need more than the plain installation, and the extra that brings it."""
 

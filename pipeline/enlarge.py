@@ -17,7 +17,8 @@ def resized(frames: Frames, width: int, height: int) -> Frames:
     """uint8 [T, height * 3 // 2, width]; both even. Frames that have this size already come back as they are."""
     if frames.shape[1:] == (height * 3 // 2, width):
         return frames
-    how = cv2.INTER_CUBIC if width > frames.shape[2] else cv2.INTER_AREA
+    is_larger = width > frames.shape[2] or height * 3 // 2 > frames.shape[1]
+    how = cv2.INTER_CUBIC if is_larger else cv2.INTER_AREA
     made = np.empty((len(frames), height * 3 // 2, width), np.uint8)
     for frame, old in zip(made, frames, strict=True):
         for to, given in zip(planes(frame), planes(np.ascontiguousarray(old)), strict=True):

@@ -25,6 +25,8 @@ from pipeline.wholefile import write_whole
 if TYPE_CHECKING:
     from pipeline.worker import WorkerSpec
 
+SUFFIX = ".state"  #: of an engine's pose
+
 log = structlog.get_logger()
 
 
@@ -34,7 +36,7 @@ class Poses:
     def __init__(self, spec: WorkerSpec, engine: AvatarEngine, avatar: Avatar) -> None:
         self._engine = engine
         self._avatar = avatar
-        self._path = Path(spec.runtime_dir) / f"{spec.engine}.state"
+        self._path = Path(spec.runtime_dir) / f"{spec.engine}{SUFFIX}"
         self._read_of = 0  # when the file was written that was read last
         self._is_refused = False
 
@@ -61,6 +63,11 @@ class Poses:
         with contextlib.suppress(OSError):
             self._path.unlink(missing_ok=True)
         self._read_of = _written_ns(self._path)
+
+    def is_latest(self) -> bool:
+        """Whether no other engine of the room has shown pictures since this one did."""
+        own_ns = _written_ns(self._path)
+        return all(_written_ns(path) <= own_ns for path in self._path.parent.glob(f"*{SUFFIX}"))
 
     def keep(self, state: MotionState) -> None:
         try:

@@ -44,8 +44,9 @@ _THREE = re.compile(r"(.*\.self_attn\.)[qkv](\.(?:weight|bias))")
 
 SCHEMA = "1"  #: of the run-time file
 SCHEMA_KEY = "broadcaster.schema"
+MODEL_KEY = "broadcaster.model"  #: absent in files that are older than the second model
 CONFIG_KEY = "broadcaster.config"  #: JSON: network → its configuration
-FINGERPRINT_KEY = "broadcaster.fingerprint"  #: of the model directory it was made of
+FINGERPRINT_KEY = "broadcaster.fingerprint"  #: of the model directory it was made of; FlashHead's: of each network
 SOURCES_KEY = "broadcaster.sources"  #: JSON: file → its SHA-256
 
 
@@ -57,6 +58,7 @@ class ModelDir:
 
     model = "flashtalk"
     networks = NETWORKS
+    live = LIVE
 
     @property
     def audio_dir(self) -> Path:
@@ -135,16 +137,7 @@ class RuntimeFile:
 
     @classmethod
     def at(cls, path: Path) -> RuntimeFile:
-        header = read_header(path)
-        schema = header.metadata.get(SCHEMA_KEY)
-        if schema != SCHEMA:
-            said = (
-                f"it says schema {schema}, not {SCHEMA}" if schema else "`broadcaster models convert` did not make it"
-            )
-            raise UnreadableWeights(path, f"not a run-time file: {said}")
-        if not {CONFIG_KEY, FINGERPRINT_KEY} <= header.metadata.keys():
-            raise UnreadableWeights(path, "not a run-time file: it lacks the configuration of its networks")
-        return cls(header)
+        return cls(runtime_header(path, cls.model))
 
     @property
     def path(self) -> Path:
@@ -195,6 +188,25 @@ def opened(path: Path) -> Source:
     if path.exists():
         return RuntimeFile.at(path)
     raise ConfigError(f"{path}: no such directory or file; `broadcaster models pull flashtalk` fetches the weights")
+
+
+def runtime_header(path: Path, model: str = "") -> Header:
+    """Of a run-time file. UnreadableWeights when it is none that can be used, or, where a model is given, another's."""
+    header = read_header(path)
+    schema = header.metadata.get(SCHEMA_KEY)
+    if schema != SCHEMA:
+        said = f"it says schema {schema}, not {SCHEMA}" if schema else "`broadcaster models convert` did not make it"
+        raise UnreadableWeights(path, f"not a run-time file: {said}")
+    if not {CONFIG_KEY, FINGERPRINT_KEY} <= header.metadata.keys():
+        raise UnreadableWeights(path, "not a run-time file: it lacks the configuration of its networks")
+    if model and model_of(header) != model:
+        raise UnreadableWeights(path, f"a run-time file of {model_of(header)}, not of {model}")
+    return header
+
+
+def model_of(header: Header) -> str:
+    """Whose run-time file it is."""
+    return header.metadata.get(MODEL_KEY, ModelDir.model)
 
 
 def fused_name(name: str) -> str:

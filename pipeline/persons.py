@@ -235,7 +235,9 @@ class Cast:
             if name == self._own:
                 continue
             try:
-                avatar = load_avatar(Path(path), self._spec.size, self._spec.crop)
+                avatar = load_avatar(
+                    Path(path), self._spec.size, self._spec.crop, (self._spec.width, self._spec.height)
+                )
                 self._engine.format(avatar)
                 self._engine.open(avatar, self._spec.seed)
             except BadInput as error:
@@ -258,6 +260,10 @@ class Cast:
     def has_moved(self) -> bool:
         """Whether another process has shown pictures since `left` was asked."""
         return self._poses.has_moved() or self._remembered() != self._written
+
+    def is_latest(self) -> bool:
+        """Whether no other engine of the room has shown pictures since this one did."""
+        return self._poses.is_latest()
 
     def begun(self, after: Frames | None = None) -> Scene:
         """Who was in the picture last, from the beginning. after: frames on air."""

@@ -196,6 +196,8 @@ class Seat:
             self._begin(after)
         elif demand.shown >= 0 and not self._carry.rewind(demand.shown, lambda scene: seen(scene, demand.shown_frames)):
             self._log.warning("epoch.unknown", shown=demand.shown, newest=self._carry.sequence)
+        elif demand.shown < 0 and after is not None and self._follows():
+            self._carry = CarryOver(self._cast.begun(after), self._carry.sequence)
         if demand.timeline != self._timeline:
             self._timeline = demand.timeline
             self._after = None
@@ -208,15 +210,22 @@ class Seat:
         self._last_sent = None
 
     def _begin(self, after: Frames | None) -> None:
-        """The first demand: go on from the pose that this engine showed last, also on another tier and a moment ago."""
+        """The first demand: go on from the pose that this engine showed last, also on another tier and a moment ago.
+
+        One that carries pictures over follows those on air, when they are another engine's.
+        """
         moved = self._cast.has_moved()
         if moved:
             self._pose = self._cast.left()
-        if self._pose is not None:
+        if self._pose is not None and (after is None or not self._follows()):
             self._carry = CarryOver(self._pose)
         elif after is not None or moved:
             self._carry = CarryOver(self._cast.begun(after))
         self._pose = None
+
+    def _follows(self) -> bool:
+        """Whether the frames on air go before its own pose: it carries pictures over, and they are another engine's."""
+        return self._format.overlap_frames > 0 and not self._cast.is_latest()
 
     # ── what is decided ──────────────────────────────────────────────────────────────────────────
 

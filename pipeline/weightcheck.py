@@ -13,7 +13,7 @@ from typing import Any
 
 from pipeline.errors import ConfigError
 from pipeline.expected import expected, fused, is_idle, is_released
-from pipeline.headdir import TRANSFORMERS, HeadDir, is_headdir
+from pipeline.headdir import TRANSFORMERS, HeadDir, HeadFile, at_file, is_headdir
 from pipeline.modeldir import CONFIG, DIT_INDEX, ModelDir, RuntimeFile, read_json
 from pipeline.models import wav2vec2
 from pipeline.weightfiles import Shape, Stored, UnreadableWeights, read_header
@@ -101,23 +101,27 @@ class Report:
             yield f"      -> {mend}"
 
 
-def check(path: Path) -> Report:
-    """Of a model directory or run-time file. ConfigError only when there is neither."""
+def check(path: Path, networks: Sequence[str] = ()) -> Report:
+    """Of a model directory or run-time file. ConfigError only when there is neither.
+
+    networks: of FlashHead's, where only these are meant.
+    """
     if path.is_dir():
-        return _Check(HeadDir(path) if is_headdir(path) else ModelDir(path)).report()
+        return _Check(HeadDir(path) if networks or is_headdir(path) else ModelDir(path), networks).report()
     if not path.exists():
         raise ConfigError(
             f"{path}: no such directory or file; `broadcaster models pull flashtalk` (or flashhead) fetches the weights"
         )
     try:
-        return _Check(RuntimeFile.at(path)).report()
+        return _Check(HeadFile.at(path) if networks else at_file(path), networks).report()
     except UnreadableWeights as error:
         return Report(str(path), (), (Fault("", "unreadable", str(path), "", str(error), _convert(path)),))
 
 
 class _Check:
-    def __init__(self, source: ModelDir | HeadDir | RuntimeFile) -> None:
+    def __init__(self, source: ModelDir | HeadDir | RuntimeFile | HeadFile, wanted: Sequence[str]) -> None:
         self._source = source
+        self._wanted = wanted
         self._faults: list[Fault] = []
         self._parts: list[Part] = []
 
@@ -134,7 +138,9 @@ class _Check:
         return Report(str(self._source.path), tuple(self._parts), tuple(self._faults))
 
     def _networks(self) -> list[str]:
-        """Of the release; a teacher is looked at where there is one."""
+        """Those that are meant, or of the release; a teacher is looked at where there is one."""
+        if self._wanted:
+            return list(self._wanted)
         found = list(self._source.networks)
         if isinstance(self._source, HeadDir) and self._source.home("teacher").is_dir():
             found.append("teacher")
@@ -145,7 +151,7 @@ class _Check:
         try:
             config = self._source.config(network)
             right = expected(network, config)
-            if isinstance(self._source, RuntimeFile) and network == "dit":
+            if isinstance(self._source, RuntimeFile | HeadFile) and network in ("dit", *TRANSFORMERS):
                 right = fused(right)
             released = is_released(network, config)
             files = self._source.files(network)
@@ -242,7 +248,7 @@ class _Check:
         self._faults.append(Fault(network, kind, str(file), tensor, text, self._mend(network, file), right))
 
     def _mend(self, network: str, file: Path) -> str:
-        if isinstance(self._source, RuntimeFile):
+        if isinstance(self._source, RuntimeFile | HeadFile):
             return _convert(self._source.path)
         if network == "teacher":
             return "no pull fetches a teacher: mend it by hand, or remove its folder"

@@ -18,10 +18,11 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.errors import ConfigError
-from pipeline.headdir import TRANSFORMERS, HeadDir
+from pipeline.headdir import TRANSFORMERS, HeadDir, HeadFile
 from pipeline.modeldir import ModelDir, RuntimeFile, Source, opened
 from pipeline.models import clip, flashhead, umt5, wav2vec2
 from pipeline.models.clip import PictureConfig, PictureEncoder
+from pipeline.models.dit import Dit
 from pipeline.models.flashhead import FLASHHEAD_LITE, FLASHHEAD_PRO, FlashHead, FlashHeadConfig
 from pipeline.models.flashtalk import FlashTalk, FlashTalkConfig
 from pipeline.models.ltx_vae import LtxVae, LtxVaeConfig
@@ -78,7 +79,7 @@ def head_config(network: str, config: Mapping[str, Any]) -> FlashHeadConfig:
 
 
 def load_network(
-    source: Source | HeadDir,
+    source: Source | HeadDir | HeadFile,
     network: str,
     dtype: torch.dtype | None = None,
     device: torch.device | str = "cpu",
@@ -87,7 +88,7 @@ def load_network(
     """One network with its weights, for use. dtype: None keeps each tensor's own."""
     config = source.config(network)
     module = made(network, config, **options)
-    if isinstance(module, FlashTalk) and isinstance(source, RuntimeFile):
+    if isinstance(module, Dit) and isinstance(source, RuntimeFile | HeadFile):
         module.fuse()
     return load(module, source.files(network), adapter(network, config), dtype, device, source.prefix(network))
 

@@ -130,7 +130,8 @@ def pictured(spec: WorkerSpec) -> list[tuple[WorkerSpec, Avatar]]:
     found, faults = [], []
     for seat in spec.seats:
         try:
-            found.append((seat, load_avatar(Path(seat.image) if seat.image else None, seat.size, seat.crop)))
+            image = Path(seat.image) if seat.image else None
+            found.append((seat, load_avatar(image, seat.size, seat.crop, (seat.width, seat.height))))
         except AvatarError as error:
             faults.append(error)
             if spec.rooms:

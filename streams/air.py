@@ -32,7 +32,7 @@ from streams.subtitles import Subtitles
 from streams.transmitter import FramePool, Slot, Transmitter
 from streams.watched import Watched
 
-RECENT_FRAMES = 32  # kept for an engine that continues from what is on air; the longest overlap known is 5
+RECENT_FRAMES = 32  # kept for an engine that continues from what is on air; the longest overlap known is 9
 LATENESS_EVERY_SLOTS = 12  # how often the percentile is worked out
 FINISH_S = 2.0  # for the clock's thread to notice that it ends
 
@@ -137,11 +137,12 @@ class Air:
             self._buffer.halt()
 
     def demands(self) -> list[tuple[Demand, Frames | None]]:
-        """Demands that are due, with the pictures on air where the engine is to continue from them."""
+        """Demands that are due, with the last pictures before theirs where the engine is to continue from them."""
         with self._lock:
             due = self._buffer.demands(self._clock.now_ns())
-            recent = list(self._recent)[-self._buffer.overlap_frames :] if any(one.after for one in due) else []
-            short = self._buffer.overlap_frames - len(recent)
+            wanted = self._buffer.overlap_frames
+            recent = [*self._recent, *self._buffer.last(wanted)][-wanted:] if any(one.after for one in due) else []
+            short = wanted - len(recent)
         if not recent:
             return [(msgspec.structs.replace(one, after=False), None) for one in due]
         after = np.stack([*[recent[0]] * short, *recent])

@@ -183,6 +183,13 @@ class Buffer:
         """How many of the last frames on air the engine wants to continue from; at least 1."""
         return max(1, self._active.hello.overlap_frames) if self._active else 1
 
+    def last(self, count: int) -> list[Frame]:
+        """Of the frames that are ready, so many at most that will be shown last, oldest first."""
+        frames: list[Frame] = []
+        for index, arrived in enumerate(self._queue):
+            frames.extend(arrived.frames[self._position if index == 0 else 0 :])
+        return frames[-count:]
+
     def may_continue(self, lineage: Lineage) -> bool:
         """Whether frames that follow `lineage` without a break are here or may still come."""
         if self._active is not None and self._active.lineage == lineage:
@@ -228,7 +235,7 @@ class Buffer:
     def _choose(self, now_ns: int) -> None:
         """When the engine that is asked is silent, ask the next one that is not."""
         active = self._active
-        if active is None or not (active.overdue or (active.outstanding and active.wants(now_ns, 0))):
+        if active is None or not (active.overdue or active.is_late(now_ns)):
             return
         others = [feed for feed in self._feeds.values() if feed is not active and not feed.overdue]
         if others:

@@ -68,6 +68,7 @@ class Feed:
         self.sequence = -1  #: of the newest good segment
         self.resumes_after = (-1, 0)  #: what the epoch continues from: a segment, and how many of its frames are shown
         self._deadline_ns = 0
+        self._again = False  # the demand was probably lost
 
     @property
     def lineage(self) -> Lineage:
@@ -81,7 +82,7 @@ class Feed:
     def renew(self, epoch: int, sequence: int, frames: int) -> None:
         """Begin an epoch; the engine continues after segment `sequence` of this incarnation (−1: none)."""
         self.epoch, self.sequence, self.resumes_after = epoch, sequence, (sequence, frames)
-        self.credit, self.outstanding, self.void = 0, False, False
+        self.credit, self.outstanding, self.void, self._again = 0, False, False, False
 
     @property
     def begins(self) -> bool:
@@ -96,16 +97,22 @@ class Feed:
     def wants(self, now_ns: int, slack_frames: int) -> bool:
         """Whether a demand is due now."""
         if self.outstanding:
-            return now_ns >= self._deadline_ns
+            return self._again or self.is_late(now_ns)
         return self.begins or slack_frames <= self.mark_frames
+
+    def is_late(self, now_ns: int) -> bool:
+        """Whether it has not answered in time."""
+        return self.outstanding and now_ns >= self._deadline_ns
 
     def demand(self, now_ns: int, slack: int, shown: int, shown_frames: int, timeline: int, after: bool) -> Demand:
         """Put the next demand, or the same again when the last one was not answered in time."""
-        self.overdue = self.outstanding and now_ns >= self._deadline_ns
+        self.overdue = self.is_late(now_ns)
+        was_lost, self._again = self.outstanding and self._again and not self.overdue, False
         if not self.outstanding or self.credit == 0:
             self.credit += 1
         self.outstanding = True
-        self._deadline_ns = now_ns + slack * SLOT_NS + ANSWER_NS
+        if not was_lost:  # an engine that knocks is not silent, and gets no more time for that
+            self._deadline_ns = now_ns + slack * SLOT_NS + ANSWER_NS
         return Demand(
             engine=self.hello.engine,
             incarnation=self.hello.incarnation,
@@ -121,7 +128,7 @@ class Feed:
     def ask_again(self) -> None:
         """Let an unanswered demand be put again now: it was probably lost."""
         if self.outstanding and not self.void:
-            self._deadline_ns = 0
+            self._again = True
 
     def is_answer(self, segment: Segment) -> bool:
         """Whether it answers the outstanding demand; an older one is stale, and nobody's fault."""

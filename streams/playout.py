@@ -102,6 +102,7 @@ class Playout:
         self._clock = clock
         self._context: zmq.Context[Any] = zmq.Context()
         self._identities: dict[str, bytes] = {}  # of engines, on the frames socket
+        self._loop = ""  # file of the hold loop
         self._source = ""
         self._engine = ""
         self._refused: dict[str, str] = {}  # engines that do not draw this room for now, and why
@@ -267,9 +268,12 @@ class Playout:
             self._hold(hello.engine, hello.hold)
 
     def _hold(self, engine: str, path: str) -> None:
+        if path == self._loop:
+            return
         try:
             self._air.hold(HoldLoop(Path(path), self._spec.width, self._spec.height))
             self._handover.hold(path)
+            self._loop = path
         except BadInput as error:
             log.warning("hold.unusable", engine=engine, reason=str(error))
 

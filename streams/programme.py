@@ -4,7 +4,8 @@ In: the buffer's take for the slot, or None; the hold loop once an engine brough
 or without a notice in the slate's place; the last picture of a playout that died.
 Out: a picture and its sound. Live that runs dry repeats its last picture for 120 ms, then the hold loop
 fades in; without a loop the picture stands for a second, then the slate fades in. Every change of
-source, and of the engine, is a cross-fade from the last picture that was out, so it begins where the viewer's eye is.
+source, of the engine, and of the loop is a cross-fade from the last picture that was out, so it begins where the
+viewer's eye is.
 It draws no label, reads no clock, and has an answer to everything.
 """
 
@@ -57,6 +58,7 @@ class Programme:
         self._drawn_by: tuple[str, int] | None = None  # engine and incarnation of the last live picture
         self._dry = 0  # slots since live ran dry
         self._hold_at = 0
+        self._looped: Sequence[Frame] | HoldLoop | None = None  # the loop of the slot before
 
     def step(self, take: Take | None) -> Shot:
         """Fill the next slot."""
@@ -65,10 +67,11 @@ class Programme:
             take = None
         self._dry = 0 if take is not None else self._dry + 1
         source = self._choose(take, panic)
-        if source != self.source:
+        if source != self.source or (source == HOLD and self.hold is not self._looped):
             self._change(source, panic)
         elif take is not None and take.lineage[:2] != self._drawn_by:
             self._fade(FADE_FRAMES)  # another engine, or the same on another tier
+        self._looped = self.hold
         if take is not None:
             self._drawn_by = take.lineage[:2]
         picture = self._picture(take, source)

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 LIMIT_S = 5  # of one examination
-LIMITS_S = {"configuration": 60, "flashtalk": 90, "weights": 60}  # may load torch, try a card, open 50 GB of files
+LIMITS_S = {"configuration": 60, "flashtalk": 90, "tier": 60, "weights": 60}  # may load torch, try a card, open 50 GB
 START_S = 10  # for its interpreter to start, on a machine that has other things to do
 OK, WARN, BAD = "ok", "warn", "bad"
 
@@ -41,6 +41,7 @@ EXAMINATIONS = {
     "memory": "broadcaster.doctor.machine:memory",
     "gpu": "broadcaster.doctor.machine:gpu",
     "flashtalk": "broadcaster.doctor.gpu:flashtalk",
+    "tier": "broadcaster.doctor.tiers:tier",
     "weights": "broadcaster.doctor.gpu:weights",
     "limits": "broadcaster.doctor.machine:limits",
     "cpu": "broadcaster.doctor.room:cpu",
@@ -127,22 +128,33 @@ def _parts(config: Path | None) -> dict[str, Sequence[str]]:
     """Examinations that are made once for each voice and each output, and those that only some engines need."""
     room = _room(config)
     engine = "" if room is None else room.avatar.engine
-    weighty = [""] * (room is not None and _has_weights(engine))
+    weighty = [] if room is None else _models(room)
     parts: dict[str, Sequence[str]] = {
         "configuration": [str(config)] * bool(config),
         "flashtalk": [""] * (engine == "flashtalk"),
+        "tier": [] if room is None else _tiers(room),
         "weights": weighty,
-        "cpu": [] if weighty else [""],  # what is measured there is how fast a processor draws
+        "cpu": [] if "" in weighty else [""],  # what is measured there is how fast a processor draws
     }
     if room is None:
         return parts | {"voice": ["espeak"], "output": []}
     return parts | {"voice": room.voice.chain, "output": [output.name for output in room.outputs]}
 
 
-def _has_weights(engine: str) -> bool:
+def _models(room: Any) -> list[str]:
+    """Models whose weights the room's tiers need; "" is that of its own engine."""
+    from broadcaster.tiers import ladder
     from pipeline.engine import MODELS
 
-    return engine in MODELS
+    own = MODELS.get(room.avatar.engine)
+    models = dict.fromkeys(MODELS[tier.engine] for tier in ladder(room.avatar, 1) if tier.engine in MODELS)
+    return ["" if model == own else model for model in models]
+
+
+def _tiers(room: Any) -> list[str]:
+    from broadcaster.doctor.tiers import names
+
+    return names(room)
 
 
 def _examine(name: str, part: str, config: Path | None) -> dict[str, str]:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from broadcaster import gpus
 from broadcaster.doctor.examination import BAD, OK, WARN
 from broadcaster.doctor.machine import Found
+from broadcaster.tiers import ladder
 from pipeline.cards import Card, card_named
+from pipeline.engine import MODELS
 from pipeline.errors import BroadcasterError, EngineError
 from pipeline.forecast import Forecast, predict, smallest_gang
 from pipeline.roofline import CHUNK_MS
@@ -39,13 +41,16 @@ def flashtalk(room: Any, _part: str) -> Found:
     return judged(room, machine)
 
 
-def weights(room: Any, _part: str) -> Found:
-    """Whether the weights are whole, by their headers."""
+def weights(room: Any, part: str) -> Found:
+    """Whether a model's weights are whole, by their headers. part: the model, "" = that of the room's own engine."""
+    from pipeline.headdir import HeadDir, needed
     from pipeline.weightcheck import check
 
-    path = room.avatar.weights
+    model = part or MODELS[room.avatar.engine]
+    engines = [tier.engine for tier in ladder(room.avatar, 1) if MODELS.get(tier.engine) == model]
+    path = room.avatar.weights_of(engines[0])
     try:
-        report = check(path)
+        report = check(path, needed(engines) if model == HeadDir.model else ())
     except BroadcasterError as error:
         return BAD, str(error), "name the weights' directory in avatar.weights"
     if not report.good:
@@ -54,7 +59,9 @@ def weights(room: Any, _part: str) -> Found:
         return BAD, text, first.mend
     parameters = sum(part.parameters for part in report.parts)
     size = sum(part.gigabytes for part in report.parts)
-    return OK, f"{path}: {len(report.parts)} networks, {parameters / 1e9:.2f} billion parameters, {size:.1f} GB"
+    whose = ", ".join(dict.fromkeys(engines))
+    networks = f"{path}: {len(report.parts)} networks for {whose}"
+    return OK, f"{networks}, {parameters / 1e9:.2f} billion parameters, {size:.1f} GB"
 
 
 def judged(room: Any, machine: Machine) -> Found:
@@ -67,6 +74,10 @@ def judged(room: Any, machine: Machine) -> Found:
         f"{card.bf16_tflops:.0f} TFLOP/s, {machine.link_gbs:.0f} GB/s from the host; "
         f"attention: {', '.join(machine.kernels)}; {line(forecast)}"
     )
+    below = [tier for tier in ladder(avatar, machine.cards)[1:] if tier.engine == avatar.engine and avatar.tiers]
+    for tier in below:
+        lighter = predict(card, tier.size, tier.ranks, tier.steps, avatar.offload, machine.link_gbs)
+        text += f"; {tier.steps} steps in a tier below: {line(lighter)}"
     if ranks > machine.cards:
         return BAD, text, f"avatar.ranks: {ranks}, but there are {machine.cards} GPUs: write {machine.cards} or auto"
     if not forecast.fits:

@@ -1,4 +1,4 @@
-"""The pattern and the portrait engine, failing as they are told before each step.
+"""The pattern and the portrait engine, and whichever is `Faulty`, failing as they are told before each step.
 
 Orders (tests.lab.orders, part `engine`): `slow_factor`: a step takes so many times the media it makes. `hang`: it does
 not return while the order stands. `oom`: out of memory. `lost`: the card does not answer. `raise`: an EngineError with
@@ -15,11 +15,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from pipeline.avatar import Avatar
 from pipeline.engine import Job, Made
-from pipeline.engines.pattern import BLACK, GREY, HOP_FRAMES, NEUTRAL, PatternEngine
+from pipeline.engines.pattern import BLACK, GREY, NEUTRAL, PatternEngine
 from pipeline.engines.portrait.engine import PortraitEngine
 from pipeline.errors import EngineError
 from pipeline.media import FPS, MediaFormat
@@ -28,7 +29,7 @@ from tests.lab import orders
 LOOK_S = 0.02
 
 
-class _Faulty:
+class Faulty:
     _pixels = 0
 
     def format(self, avatar: Avatar) -> MediaFormat:
@@ -40,7 +41,7 @@ class _Faulty:
         self._obey()
         made = [_spoilt(one, self._told()) for one in super().step(jobs)]  # type: ignore[misc]
         factor = self._told().get("slow_factor", 0.0)
-        left_s = factor * HOP_FRAMES / FPS - (time.monotonic() - began_s)
+        left_s = factor * sum(len(one.frames) for one in made) / FPS - (time.monotonic() - began_s)
         if left_s > 0:
             time.sleep(left_s)
         return made
@@ -65,12 +66,29 @@ class _Faulty:
             os._exit(told["exit"])
 
 
-class FaultyEngine(_Faulty, PatternEngine):
+class FaultyEngine(Faulty, PatternEngine):
     pass
 
 
-class FaultyPortrait(_Faulty, PortraitEngine):
+class FaultyPortrait(Faulty, PortraitEngine):
     pass
+
+
+class _Following(Faulty, PatternEngine):
+    """It carries pictures over, as a network does."""
+
+    overlap_frames = 0
+
+    def format(self, avatar: Avatar) -> MediaFormat:
+        return msgspec.structs.replace(super().format(avatar), overlap_frames=self.overlap_frames)
+
+
+class LikeTalk(_Following):
+    hop_frames, overlap_frames = 28, 5
+
+
+class LikeLite(_Following):
+    hop_frames, overlap_frames = 24, 9
 
 
 class LongHop(PatternEngine):

@@ -19,6 +19,7 @@ BELOW = Path(__file__).parent / "below"
 
 # for this process, which reads configurations
 engine.ENGINES.update(table.ENGINES)  # type: ignore[attr-defined]
+engine.MODELS.update(table.MODELS)  # type: ignore[attr-defined]
 follower.RANKED.update(table.RANKED)  # type: ignore[attr-defined]
 synthesizer.PROVIDERS.update(table.PROVIDERS)  # type: ignore[attr-defined]
 

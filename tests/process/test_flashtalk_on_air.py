@@ -148,7 +148,7 @@ def test_a_rank_killed_one_stopped_and_a_crash_loop_and_the_pose_goes_on(room: R
 
 
 def one_rank_goes_on(room: Room) -> None:
-    """In a crash loop of the gang the portrait engine speaks, then one rank does, from the same pose."""
+    """In a crash loop of the gang the portrait engine speaks, then one rank does, from the pictures on air."""
     killed: set[int] = set()
 
     def is_braked() -> bool:
@@ -164,7 +164,7 @@ def one_rank_goes_on(room: Room) -> None:
     until(lambda: "portrait" in chosen(room), 60, "somebody speaks meanwhile")
     until(lambda: room.segments("engine-flashtalk-1") >= 1, LIVE_S, f"one rank works; log:\n{room.tail()}")
     until(lambda: chosen(room)[-1] == "flashtalk-1", 60, "it is on air")
-    assert segment_of(room.pose()) > segment_of(pose)
+    assert segment_of(room.pose()) > 0 and room.pose() != pose
     names = [name for name, _ in pairwise([*chosen(room), ""])]
     assert names[0] == "flashtalk" and set(names) == {"flashtalk", "portrait", "flashtalk-1"}
 

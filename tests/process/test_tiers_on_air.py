@@ -76,3 +76,29 @@ def test_a_slow_engine_and_one_without_memory_are_replaced_and_come_back(room: R
     found = inspect(recording, sound=False)
     assert found.monotone and found.max_video_gap_ms <= 41 and not found.decode_errors
     assert (found.width, found.height) == (336, 576), "viewers see one size"
+
+
+@pytest.mark.long
+def test_another_engine_goes_on_from_the_last_pictures_and_the_first_one_from_its_when_it_comes_back(
+    tmp_path: Path,
+) -> None:
+    """Two engines with hops and overlaps of networks, which know of each other what was on air and nothing else."""
+    avatar = {"engine": "like-talk", "size": [336, 576], "rtf_max": 0.5}
+    tiers = [{"engine": "like-lite", "size": [224, 384]}]
+    rec = {"name": "rec", "url": f"file:{tmp_path}/rec.mp4"}
+    room = Room(tmp_path, avatar={**avatar, "tiers": tiers}, outputs=[rec])
+    room.start()
+    try:
+        room.wait("like-talk")
+        room.order("engine", slow_factor=0.7, above_px=224 * 384)  # in time, and slower than is asked for
+        room.wait("like-lite-224x384")
+        room.order("engine")
+        room.wait("like-talk")
+        until(lambda: len(room.engines()) == 1, 20, "what stood in has left")
+        assert room.stop() == 0
+    finally:
+        room.stop()
+    chosen = [line["engine"] for line in room.log() if line["event"] == "engine.chosen" and line["engine"]]
+    assert chosen[0] == chosen[-1] == "like-talk" and "like-lite-224x384" in chosen
+    seen = counters(next(iter(tmp_path.glob("rec-*.mp4"))))
+    assert not [(a, b) for a, b in pairwise(seen) if not 0 <= b - a <= LOST] and len(set(seen)) > 100

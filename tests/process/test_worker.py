@@ -269,6 +269,28 @@ def test_without_a_pose_it_goes_on_from_the_frames_on_air(peers: Peers) -> None:
     assert counters(peers.segment()[1]) == list(range(75, 80))
 
 
+def test_an_engine_that_carries_pictures_over_follows_those_of_the_engine_that_was_on_air_since(
+    peers: Peers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A picture that goes on from the pose of a minute ago would leap from what viewers see."""
+    plain = PatternEngine.format
+    monkeypatch.setattr(
+        PatternEngine, "format", lambda engine, avatar: msgspec.structs.replace(plain(engine, avatar), overlap_frames=2)
+    )
+    peers.demand(1, slack=1)
+    peers.segment()
+    drawn = PatternEngine().step([Job(PatternState(WIDTH, HEIGHT, 70), silence(HOP * DRIVE_SAMPLES), silence(0))])
+    after = drawn[0].frames[-2:].copy()
+    for epoch, speaker, first in ((2, "", 5), (3, "another.state", 75)):
+        peers.stop()
+        peers.start()
+        if speaker:
+            (Path(peers.spec.runtime_dir) / speaker).write_bytes(b"")  # it has shown pictures now
+        message = Demand("pattern", peers.hello.incarnation, epoch, 1, -1, 1, 0, after=True)
+        assert link.send(peers.playout, message, after, to=b"pattern")
+        assert counters(peers.segment()[1]) == list(range(first, first + HOP))
+
+
 def test_steps_that_are_slower_than_real_time_are_counted_and_one_that_is_not_ends_the_count(
     peers: Peers, monkeypatch: pytest.MonkeyPatch
 ) -> None:

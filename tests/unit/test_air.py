@@ -64,12 +64,12 @@ class Stage:
     def join(self, incarnation: int = 1) -> None:
         self.air.hello(EngineHello("a", incarnation, W, H, HOP, 2))
 
-    def answer(self, demand: Demand, marks: list[Mark] | None = None, level: int = 5000) -> None:
+    def answer(self, demand: Demand, marks: list[Mark] | None = None, level: int = 5000, luma: int = 128) -> None:
         self.sequence += 1
         segment = Segment(
             "a", demand.incarnation, demand.epoch, demand.credit, self.sequence, 0, HOP, W, H, True, 1, marks or []
         )
-        frames = np.full((HOP, H * 3 // 2, W), 128, np.uint8)
+        frames = np.full((HOP, H * 3 // 2, W), luma, np.uint8)
         pcm = np.full(HOP * AIR_SAMPLES, level, np.int16)
         self.air.accept(segment, [memoryview(frames.tobytes()), memoryview(pcm.tobytes())])
 
@@ -155,6 +155,17 @@ def test_an_engine_that_died_loses_its_sentence_once_its_last_picture_was_shown(
     assert stage.reports() == [("lost", "u")]
     ((demand, after),) = stage.air.demands()
     assert demand.after and after is not None and after.shape == (2, H * 3 // 2, W)
+
+
+def test_an_engine_that_takes_over_follows_the_pictures_that_wait_to_be_shown(stage: Stage) -> None:
+    stage.join()
+    for demand, _after in stage.air.demands():
+        stage.answer(demand, luma=60)
+    stage.fill(2)
+    stage.join(incarnation=2)
+    ((demand, after),) = stage.air.demands()
+    assert demand.after and after is not None and stage.air._buffer.frames == HOP - 2
+    assert (after == 60).all(), "the last of the queue, and not the fade from the slate that is on air now"
 
 
 def test_a_whole_utterance_is_aired(stage: Stage) -> None:

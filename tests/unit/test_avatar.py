@@ -158,3 +158,17 @@ def test_a_points_file_that_is_none_is_refused(tmp_path: Path, content: bytes) -
 def test_a_mouth_too_small_on_air_is_refused() -> None:
     with pytest.raises(AvatarError, match="mouth is 9 pixels wide"):
         load_avatar(None, (64, 110))
+
+
+@pytest.mark.parametrize("drawn", [(336, 576), (224, 384), (416, 736), (448, 704)], ids=str)
+def test_a_face_is_in_the_same_place_on_air_whatever_size_draws_it(drawn: tuple[int, int]) -> None:
+    """Also where the drawn picture has not quite the shape of the one on air."""
+    room = load_avatar(None, SIZE)
+    avatar = load_avatar(None, drawn, SIZE)
+    assert avatar.picture.shape == (drawn[1], drawn[0], 3) and avatar.source == room.source
+    back = [(x * SIZE[0] / drawn[0], y * SIZE[1] / drawn[1]) for x, y in need_points(avatar).face]
+    assert back == [pytest.approx(point) for point in need_points(room).face]
+    shown = np.asarray(Image.fromarray(avatar.picture).resize(SIZE, Image.Resampling.LANCZOS)).astype(int)
+    moved = np.roll(shown, 3, axis=0)
+    apart = [float(np.abs(one - room.picture)[10:-10].mean()) for one in (shown, moved)]
+    assert apart[0] < apart[1] / 2, "three pixels would be seen"

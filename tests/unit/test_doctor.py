@@ -14,10 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from broadcaster import disk, outputs_kept
+from broadcaster import checks, disk, gpus, outputs_kept
 from broadcaster.config import Config, parse
-from broadcaster.doctor import examination, gpu, machine, queue
+from broadcaster.doctor import examination, gpu, machine, queue, tiers
 from broadcaster.doctor import room as rooms
 from broadcaster.doctor.examination import BAD, OK, WARN, Finding
 from broadcaster.doctor.outputs import HANDSHAKE_BYTES, output
@@ -25,7 +26,7 @@ from broadcaster.handmade import Change
 from pipeline.cardprobe import Machine
 from pipeline.cards import CARDS
 from pipeline.errors import ConfigError
-from tests.tinymodel import write_model_dir
+from tests.tinymodel import write_head_dir, write_model_dir
 
 ROOT = Path(__file__).parents[2]
 KEY = "sk_live_12ab"
@@ -241,6 +242,84 @@ def test_a_room_without_flashtalk_is_not_asked_about_cards_and_one_with_it_is(mo
     config.write_text(json.dumps({"room": "shop", "avatar": {"engine": "flashhead-lite", "weights": str(model)}}))
     parts = examination._parts(config)
     assert (parts["flashtalk"], parts["weights"], parts["cpu"]) == ([], [""], [])
+
+
+# ── tiers ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def heads(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_head_dir(tmp_path_factory.mktemp("doctor") / "heads")
+
+
+def ladder_of(model: Path, heads: Path, *tiers: dict[str, object], **avatar: object) -> Config:
+    weights = {"flashtalk": str(model), "flashhead": str(heads)}
+    return neural(model, **({"weights": weights, "tiers": list(tiers), "device": "cpu"} | avatar))
+
+
+LITE: dict[str, object] = {"engine": "flashhead-lite"}
+PORTRAIT: dict[str, object] = {"engine": "portrait"}
+
+
+def test_every_tier_and_every_model_is_examined_once(model: Path, heads: Path, tmp_path: Path) -> None:
+    config = tmp_path / "room.yaml"
+    room = ladder_of(model, heads, {"engine": "flashhead-pro"}, LITE, PORTRAIT)
+    config.write_text(json.dumps({"room": "shop", "avatar": room.avatar.model_dump(mode="json", exclude_none=True)}))
+    parts = examination._parts(config)
+    assert parts["tier"] == ["flashhead-pro-1", "flashhead-lite-1", "portrait"]
+    assert parts["weights"] == ["", "flashhead"]
+    assert [tiers.tier(room, name)[0] for name in parts["tier"]] == [OK] * 3
+    verdict, text, *_ = gpu.weights(room, "flashhead")
+    assert verdict == OK and f"{heads}: 5 networks for flashhead-pro, flashhead-lite" in text
+
+
+def test_a_tier_that_cannot_draw_the_avatar_is_bad_by_name(model: Path, heads: Path, tmp_path: Path) -> None:
+    """The size is off its grid; the weights are another model's; the avatar has no points."""
+    image = tmp_path / "face.png"
+    Image.new("RGB", (320, 320)).save(image)
+    room = ladder_of(model, heads, LITE, PORTRAIT, size=[144, 144], image=str(image))
+    found = tiers.tier(room, "flashhead-lite-1")
+    assert found[0] == BAD and "multiples of 32; near: 128x128 or 160x160" in found[1]
+    assert "no points file" in tiers.tier(room, "portrait")[1]
+    with pytest.raises(ConfigError) as caught:
+        checks._avatar(room)
+    size, points = str(caught.value).splitlines()
+    assert size.startswith("avatar.tiers: flashhead-lite-1: avatar size 144x144: flashhead needs multiples of 32")
+    assert points.startswith("avatar.tiers: portrait: face: no points file")
+
+
+def test_one_path_for_two_models_is_said_to_be_one(model: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        checks._avatar(neural(model, tiers=[LITE]))
+    first, hint = str(caught.value).splitlines()
+    assert first.startswith("avatar.tiers: flashhead-lite-1: ") and "Model_Lite" in first
+    assert hint.endswith("write one for each, as {flashhead: PATH, flashtalk: PATH}")
+
+
+def test_a_check_says_what_viewers_see_between_two_tiers_and_which_cards_are_missing(
+    model: Path, heads: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gpus, "count", lambda: 1)
+    monkeypatch.setattr(gpus, "memory_gb", lambda _device: 80.0)
+    room = ladder_of(model, heads, {**LITE, "ranks": 1, "memory_gb": 8}, PORTRAIT, ranks=2, memory_gb=43, device="auto")
+    lines = checks._avatar(room)
+    assert lines[1:] == [
+        "tiers below: flashhead-lite-1, portrait",
+        "flashhead-lite-1 loads beside flashtalk: 51 of 80 GB",
+        "flashtalk wants 2 GPUs; this machine has 1",
+    ]
+    verdict, text, *_ = tiers.tier(room, "flashhead-lite-1")
+    assert verdict == OK and text.endswith(lines[2])
+    monkeypatch.setattr(gpus, "count", lambda: 0)
+    assert tiers.tier(room, "flashhead-lite-1")[0] == WARN
+
+
+def test_an_engine_that_stands_in_by_default_and_cannot_is_no_fault_and_is_told_of(model: Path, tmp_path: Path) -> None:
+    image = tmp_path / "face.png"
+    Image.new("RGB", (320, 320)).save(image)
+    room = neural(model, image=str(image), device="cpu")
+    assert any(line.startswith("portrait cannot stand in for flashtalk: ") for line in checks._avatar(room))
+    assert tiers.tier(room, "portrait")[0] == WARN
 
 
 def test_on_a_processor_the_kernels_are_named_and_a_missing_gpu_is_bad(model: Path) -> None:

@@ -18,6 +18,7 @@ from broadcaster.config import AvatarSection
 from pipeline import noise, sampler
 from pipeline.arrays import Frames, Pcm
 from pipeline.avatar import Avatar, load_avatar
+from pipeline.convert import convert
 from pipeline.engine import Job, Made, load_engine
 from pipeline.engines.diffusion.state import MotionState
 from pipeline.engines.diffusion.studio import CHANCE
@@ -146,6 +147,19 @@ def test_a_directory_with_one_of_the_models_plays_it(model: Path, avatar: Avatar
         ProEngine(alone, tmp_path, device="cpu").format(avatar)
     with pytest.raises(ConfigError, match="models pull flashhead"):
         LiteEngine(tmp_path / "nothing", tmp_path, device="cpu").format(avatar)
+
+
+def test_a_run_time_file_plays_the_avatar_that_was_baked_with_its_directory(
+    model: Path, avatar: Avatar, tmp_path: Path
+) -> None:
+    """The transformer's numbers are rounded to half precision in it, as they are on a GPU anyway."""
+    engine = LiteEngine(model, model.parent / "cache", device="cpu")
+    converted = LiteEngine(convert(model, tmp_path / "head.safetensors"), model.parent / "cache", device="cpu")
+    assert converted.bake(avatar) == engine.bake(avatar)
+    before, after = engine.open(avatar, 1), converted.open(avatar, 1)
+    assert before == after, "weights of one fingerprint may go on from each other's states"
+    one_way, other = (one(which, before).frames.astype(int) for which in (engine, converted))
+    assert np.abs(one_way - other).mean() < 2 < np.abs(one_way - np.roll(other, 3, axis=2)).mean()
 
 
 @pytest.mark.parametrize(

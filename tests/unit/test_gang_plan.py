@@ -142,6 +142,7 @@ def test_auto_means_one_rank_for_each_gpu(tmp_path: Path, short_dir: Path, monke
         ({"device": "tpu"}, "avatar.device: choose from"),
         ({"steps": 0}, "avatar.steps: at least 1"),
         ({"engine": "portrait", "ranks": 2}, "avatar.ranks: the engine 'portrait' works in one process"),
+        ({"engine": "portrait", "memory_gb": 8}, "avatar.memory_gb: the engine 'portrait' uses no GPU"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(tmp_path: Path, avatar: dict[str, Any], words: str) -> None:
@@ -182,6 +183,25 @@ def test_cards_are_counted_by_the_tool_where_the_driver_tells_nothing(
     tool.unlink()
     monkeypatch.setenv("PATH", str(tmp_path))
     assert gpus.count() == 0
+
+
+def test_the_memory_of_the_smallest_gpu_counts_or_that_of_the_host_where_engines_compute_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text('#!/bin/sh\ncase "$1" in *memory.total) echo 81559; echo 24564;; esac\n')
+    tool.chmod(0o755)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(gpus, "DRIVER", tmp_path)  # one entry: the tool
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert gpus.memory_gb("auto") == pytest.approx(25.757, abs=0.001)
+    tool.write_text("#!/bin/sh\nexit 9\n")
+    assert gpus.memory_gb("auto") == 0
+    host_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    assert gpus.memory_gb("cpu") == host_gb
+    monkeypatch.setattr(gpus, "DRIVER", tmp_path / "none")
+    tool.unlink()
+    assert gpus.memory_gb("auto") == host_gb
 
 
 # ── the ladder ───────────────────────────────────────────────────────────────────────────────────

@@ -61,6 +61,17 @@ def test_another_engine_fades_in_and_a_cut_of_the_same_one_does_not() -> None:
     assert max(abs(np.diff([204, *levels(over)]))) <= 20 and {shot.source for shot in over} == {"live"}
 
 
+def test_the_loop_of_another_engine_fades_in_while_hold_is_on_air() -> None:
+    made = programme()
+    on_live(made, 100)
+    for _ in range(REPEAT_FRAMES + FADE_FRAMES + 2):
+        before = made.step(None)
+    made.hold = [picture(200)]
+    over = [levels([before])[0], *levels([made.step(None) for _ in range(FADE_FRAMES)])]
+    assert over == sorted(over) and over[-1] == 200 and max(np.diff(over)) <= 20
+    assert levels([made.step(None)]) == [200]
+
+
 def test_a_late_segment_repeats_a_picture_and_does_not_fade_to_hold() -> None:
     made = programme()
     on_live(made)

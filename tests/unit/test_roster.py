@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -68,7 +69,7 @@ class Tiers:
     def __init__(self, *tiers: Plan) -> None:
         made = None
         for tier in reversed(tiers):
-            made = Plan(tier.name, "engine", 1, {}, tier.spec, understudy=made, ranks=tier.ranks, place=tier.place)
+            made = replace(tier, kind="engine", stage=1, understudy=made)
         assert made is not None
         self.roster = Roster([made])
         self.told: list[str] = []
@@ -228,3 +229,106 @@ def test_a_slow_gang_gives_its_cards_away_when_another_speaks(gang: Tiers) -> No
     gang.beats("engine-b", 8.0)
     gang.judge(8.0)
     assert gang.running() == ["engine-b"] and gang.start(8.0) == ["engine-x-1-s"]
+
+
+# ── tiers that say what they need of a card ──────────────────────────────────────────────────────
+
+
+def weighty(*needs_gb: float, there_gb: float = 80.0, last: bool = True) -> Tiers:
+    """Engines x, y, … on the same cards, and one that needs none below them."""
+    found = [
+        Plan(f"engine-{name}", "engine", 1, {}, {"name": name, "engine": name}, place=CARDS, needs_gb=need)
+        for name, need in zip("xyz", needs_gb, strict=False)
+    ]
+    made = Tiers(*(replace(one, there_gb=there_gb) for one in found), *([plan("engine-b", engine="b")] if last else []))
+    assert made.start(0.0) == ["engine-x"]
+    return made
+
+
+def slow(tiers: Tiers, name: str, now_s: float) -> None:
+    tiers.beats(name, now_s, slow=ladder.SLOW_STEPS)
+    tiers.judge(now_s)
+
+
+def test_a_tier_that_fits_the_card_beside_the_slow_one_loads_there_and_then_takes_over() -> None:
+    tiers = weighty(43.0, 8.0)
+    slow(tiers, "engine-x", 6.0)
+    assert tiers.start(6.0, "loading") == ["engine-y"], "and nobody is called to speak meanwhile"
+    tiers.judge(7.0)
+    assert tiers.running() == ["engine-x", "engine-y"] and not tiers["engine-x"].drained
+    tiers.beats("engine-y", 8.0)
+    tiers.judge(8.0)
+    assert tiers.running() == ["engine-y"]
+
+
+def test_the_higher_tier_is_tried_beside_the_one_on_air_where_both_fit() -> None:
+    tiers = weighty(43.0, 8.0)
+    slow(tiers, "engine-x", 6.0)
+    tiers.start(6.0)
+    tiers.judge(6.0)
+    due_s = 6.0 + TRIAL_S
+    assert tiers.start(due_s) == ["engine-x"] and not tiers["engine-y"].drained
+    tiers.roster.steady(tiers["engine-x"], due_s + STEADY_S)
+    tiers.judge(due_s + STEADY_S)
+    assert tiers.running() == ["engine-x"]
+
+
+def test_a_trial_that_fails_beside_the_one_on_air_calls_nobody_else() -> None:
+    tiers = weighty(43.0, 8.0)
+    slow(tiers, "engine-x", 6.0)
+    tiers.start(6.0)
+    tiers.judge(6.0)
+    tiers.start(6.0 + TRIAL_S, "loading")
+    tiers.die("engine-x", ladder.MEMORY, 7.0 + TRIAL_S)
+    assert tiers.start(7.0 + TRIAL_S) == [] and tiers.running() == ["engine-y"]
+
+
+@pytest.mark.parametrize(
+    ("needs_gb", "there_gb"), [((43.0, 43.0), 80.0), ((43.0, 0.0), 80.0), ((0.0, 8.0), 80.0), ((43.0, 8.0), 0.0)]
+)
+def test_a_tier_that_does_not_fit_or_does_not_say_so_waits_until_the_slow_one_has_gone(
+    needs_gb: tuple[float, float], there_gb: float
+) -> None:
+    tiers = weighty(*needs_gb, there_gb=there_gb)
+    slow(tiers, "engine-x", 6.0)
+    assert tiers.start(6.0) == ["engine-b"]
+    tiers.judge(7.0)
+    assert tiers.running() == ["engine-b"] and tiers.start(7.0) == ["engine-y"]
+
+
+def test_without_an_engine_that_needs_no_card_the_loop_is_shown_while_cards_change_hands() -> None:
+    tiers = weighty(43.0, 43.0, last=False)
+    slow(tiers, "engine-x", 6.0)
+    assert tiers.running() == [] and tiers.start(6.0) == ["engine-y"]
+    beside = weighty(43.0, 8.0, last=False)
+    slow(beside, "engine-x", 6.0)
+    assert beside.running() == ["engine-x"], "the loop is not needed where both fit"
+    beside.start(6.0, "loading")
+    beside.judge(7.0)
+    assert beside.running() == ["engine-x", "engine-y"]
+
+
+def test_what_an_engine_was_seen_to_take_counts_where_it_is_more_than_it_says() -> None:
+    tiers = weighty(43.0, 8.0)
+    slow(tiers, "engine-x", 6.0)
+    tiers["engine-x"].members[0].facts = {"notes": {"memory_gb": 75.0}}
+    assert tiers.start(6.0) == []
+
+
+def test_the_next_tier_waits_until_the_last_rank_of_one_without_memory_has_gone() -> None:
+    tiers = weighty(43.0, 8.0)
+    tiers.roster.step_down(tiers["engine-x"], ladder.MEMORY, 6.0)
+    assert tiers.start(6.0) == ["engine-b"], "one of its ranks is still there"
+    tiers["engine-x"].members = []
+    assert tiers.start(6.5) == ["engine-y"]
+
+
+def test_three_that_fit_by_twos_do_not_all_run() -> None:
+    tiers = weighty(40.0, 30.0, 30.0)
+    tiers.die("engine-x", ladder.CRASHES, 5.0)
+    assert tiers.start(5.0) == ["engine-y", "engine-b"]
+    tiers.roster.steady(tiers["engine-y"], 20.0)
+    tiers.judge(20.0)
+    slow(tiers, "engine-y", 30.0)
+    assert tiers.start(30.0, "loading") == ["engine-z"]
+    assert tiers.start(5.0 + TRIAL_S) == [] and tiers.running() == ["engine-y", "engine-z"]

@@ -19,9 +19,10 @@ from pipeline import convert as converting
 from pipeline import weights
 from pipeline.errors import ConfigError
 from pipeline.expected import RELEASED, derived, expected, is_idle
-from pipeline.headdir import TRANSFORMERS, HeadDir
+from pipeline.headdir import PLAYED, TRANSFORMERS, HeadDir, HeadFile, needed
 from pipeline.modeldir import AUDIO_DIR, CONFIG_KEY, LIVE, NETWORKS, PICTURE_FILE, TEXT_FILE, VAE_FILE, ModelDir
 from pipeline.modeldir import opened as opened_at
+from pipeline.models.flashhead import FlashHead
 from pipeline.models.flashtalk import FlashTalk
 from pipeline.weightcheck import Report, check
 from pipeline.weightfiles import UnreadableWeights, read_header
@@ -454,6 +455,73 @@ def test_the_fingerprint_is_that_of_the_networks_that_are_meant(head: Path) -> N
     assert HeadDir(head).fingerprint(("lite", "ltx")) == before[1]
 
 
-def test_flashhead_is_not_converted(head_pristine: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="nothing to convert"):
-        converting.convert(head_pristine, tmp_path / "run.safetensors")
+@pytest.fixture(scope="module")
+def head_runtime(head_pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return converting.convert(head_pristine, tmp_path_factory.mktemp("runtime") / "head.safetensors")
+
+
+def test_a_run_time_file_of_flashhead_holds_every_model_of_its_directory(
+    head_pristine: Path, head_runtime: Path
+) -> None:
+    one, other = HeadDir(head_pristine), HeadFile.at(head_runtime)
+    assert set(other.networks) == set(one.live) == {*HeadDir.networks, "teacher"}
+    for engine, network in PLAYED.items():
+        assert other.fingerprint(needed([engine])) == one.fingerprint(needed([engine])), network
+    for network in other.networks:
+        assert other.config(network) == one.config(network)
+        made, again = (weights.load_network(source, network) for source in (one, other))
+        if isinstance(made, FlashHead):
+            made.to(torch.bfloat16).fuse()
+        held, kept = made.state_dict(), again.state_dict()
+        assert sorted(held) == sorted(kept) and all(torch.equal(held[name], kept[name]) for name in held)
+    report = check(head_runtime)
+    assert report.good and {part.network for part in report.parts} == set(other.networks), list(report.lines())
+
+
+def test_the_sources_of_a_flashhead_file_are_told_apart_by_their_folders(
+    head_pristine: Path, head_runtime: Path
+) -> None:
+    digests = json.loads(read_header(head_runtime).metadata["broadcaster.sources"])
+    file = head_pristine / "Model_Lite" / "diffusion_pytorch_model.safetensors"
+    told = subprocess.run(["sha256sum", file], capture_output=True, text=True, check=True).stdout
+    assert digests["Model_Lite/diffusion_pytorch_model.safetensors"] == told.split()[0] and len(digests) == 6
+
+
+def test_one_model_alone_is_converted_with_its_vae_and_says_what_it_lacks(head: Path, tmp_path: Path) -> None:
+    for folder in ("Model_Pro", "VAE_Wan", "teacher"):
+        shutil.rmtree(head / folder)
+    out = converting.convert(head, tmp_path / "lite.safetensors")
+    assert HeadFile.at(out).networks == ("lite", "ltx", "wav2vec2") and check(out).good
+    assert {fault.network for fault in check(out, needed(["flashhead-pro", "flashhead-lite"])).faults} == {"pro", "vae"}
+    with pytest.raises(ConfigError, match=r"holds lite, ltx, wav2vec2, and not pro: .*Model_Pro"):
+        HeadFile.at(out).config("pro")
+    shutil.rmtree(head / "Model_Lite")
+    with pytest.raises(ConfigError, match="none of Model_Pro, Model_Lite, teacher is there"):
+        converting.convert(head, tmp_path / "none.safetensors")
+
+
+def test_a_file_of_one_model_is_refused_by_the_engines_of_the_other(runtime: Path, head_runtime: Path) -> None:
+    with pytest.raises(UnreadableWeights, match="a run-time file of flashhead, not of flashtalk"):
+        opened_at(head_runtime)
+    with pytest.raises(UnreadableWeights, match="a run-time file of flashtalk, not of flashhead"):
+        HeadFile.at(runtime)
+
+
+def test_only_the_networks_that_are_meant_are_looked_at(head: Path) -> None:
+    (head / "Model_Pro" / "config.json").unlink()
+    assert check(head, needed(["flashhead-lite"])).good
+    assert {fault.network for fault in check(head, needed(["flashhead-pro"])).faults} == {"pro"}
+
+
+@pytest.mark.parametrize("gone", ["config.json", "diffusion_pytorch_model.safetensors", ""])
+def test_a_teacher_that_is_missing_is_described_to_the_file(head: Path, gone: str) -> None:
+    if gone:
+        (head / "teacher" / gone).unlink()
+    else:
+        shutil.rmtree(head / "teacher")
+    with pytest.raises(ConfigError) as caught:
+        HeadDir(head).fingerprint(needed(["flashhead-pretrained"]))
+    said = str(caught.value)
+    assert said.startswith(f"{head}/teacher: flashhead-pretrained reads config.json and diffusion_pytorch_model")
+    assert said.endswith(gone or "Not there: config.json and diffusion_pytorch_model.safetensors")
+    assert "no pull fetches a teacher" in said and "Model_Pro" in said and "VAE_Wan" in said

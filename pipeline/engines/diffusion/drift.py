@@ -20,7 +20,9 @@ grows by one eighth a segment up to a half, and falls again by as much inside th
 * identity: the low frequencies of the latents are blended towards those of the still picture.
 
 The pinned frames are never shown; the network goes on from them, so what a viewer sees is a drift back over some
-seconds. The bands are wide on purpose and were not calibrated on the published weights (none were at hand).
+seconds. The bands are wide on purpose and were not calibrated on the published weights of any model (none were at
+hand). They were set with FlashTalk in mind; ΔE means the same for all, a layout of LTX's latents, four times coarser
+and sampled, may not.
 """
 
 from __future__ import annotations

@@ -301,6 +301,8 @@ class DiffusionEngine:
         after = MotionState(state.digest, state.model, state.seed, state.segment + 1, carried, latents, ear.ring, pull)
         notes = {"drift_colour": colour, "drift_identity": identity}
         notes |= {"pull_colour": pull.colour, "pull_identity": pull.identity}
+        if device.type == "cuda":
+            notes["memory_gb"] = torch.cuda.max_memory_reserved(device) / 1e9
         return Made(frames, after, notes | stages.seconds())
 
 

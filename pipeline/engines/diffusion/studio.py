@@ -21,7 +21,7 @@ from pipeline import attention, weights
 from pipeline.avatar import Avatar
 from pipeline.clock import NS, Clock
 from pipeline.errors import ConfigError
-from pipeline.headdir import HeadDir
+from pipeline.headdir import HeadDir, HeadFile
 from pipeline.modeldir import Source
 from pipeline.models.dit import Dit
 from pipeline.models.ltx_vae import LtxVae
@@ -154,7 +154,7 @@ class Studio(Protocol):
 
 
 def assembled(
-    source: Source | HeadDir,
+    source: Source | HeadDir | HeadFile,
     transformer: str,
     vae: str,
     heads: int,

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 class FlashHeadEngine(DiffusionEngine):
     """See `DiffusionEngine`.
 
-    weights: the model directory. cache: where baked avatars lie. device: cpu, cuda, cuda:N, or auto. strategy: how the
-    sequence is spread over the ranks of the gang. steps: None for as many as the model was made for. strength: of the
-    colour match, 0 … 1. sage: may attention be quantised? offload: no GPU is too small for these weights, so True is a
-    ConfigError. beat: called while weights are read and avatars baked, between pieces of work. avatars: so many stay at
-    hand, at least.
+    weights: the model directory, or a run-time file (`broadcaster models convert`). cache: where baked avatars lie.
+    device: cpu, cuda, cuda:N, or auto. strategy: how the sequence is spread over the ranks of the gang. steps: None for
+    as many as the model was made for. strength: of the colour match, 0 … 1. sage: may attention be quantised? offload:
+    no GPU is too small for these weights, so True is a ConfigError. beat: called while weights are read and avatars
+    baked, between pieces of work. avatars: so many stay at hand, at least.
     """
 
     KIND: ClassVar[Kind] = PRO

@@ -1,4 +1,4 @@
-"""From FlashHead's model directory to networks on a device, each when it is needed.
+"""From FlashHead's model directory, or the file made of it, to networks on a device, each when it is needed.
 
 In: where the weights lie, which of the models is meant, and on what it is to compute. Out: `Networks` for steps, and
 the latents of an avatar's picture. ConfigError names a file that is missing or foreign.
@@ -18,7 +18,7 @@ from pipeline.avatar import Avatar
 from pipeline.clock import Clock
 from pipeline.engines.diffusion.studio import CHANCE, Beat, Networks, Options, Placed, Way, assembled
 from pipeline.errors import ConfigError
-from pipeline.headdir import HeadDir
+from pipeline.headdir import HeadDir, HeadFile
 from pipeline.models.flashhead import RELEASED_TIMES
 from pipeline.sampler import CHUNK_FRAMES, Plan
 
@@ -100,8 +100,10 @@ class FlashHeadStudio(Placed):
         )
 
     @cached_property
-    def _source(self) -> HeadDir:
+    def _source(self) -> HeadDir | HeadFile:
         path = self._options.weights
-        if not path.is_dir():
-            raise ConfigError(f"{path}: no such directory; `broadcaster models pull flashhead` fetches the weights")
-        return HeadDir(path)
+        if path.is_dir():
+            return HeadDir(path)
+        if path.exists():
+            return HeadFile.at(path)
+        raise ConfigError(f"{path}: no such directory or file; `broadcaster models pull flashhead` fetches the weights")

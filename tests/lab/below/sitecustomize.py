@@ -42,6 +42,7 @@ class _After(importlib.abc.MetaPathFinder):
 
 def _engines(module: ModuleType) -> None:
     module.ENGINES.update(table.ENGINES)
+    module.MODELS.update(table.MODELS)
 
 
 def _ranks(module: ModuleType) -> None:
