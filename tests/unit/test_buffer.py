@@ -173,6 +173,17 @@ def test_when_the_last_engine_leaves_nobody_is_asked_until_one_comes() -> None:
     assert buffer.hello(hello(incarnation=2)) and the_demand(buffer).incarnation == 2
 
 
+def test_an_engine_that_knocks_while_it_waits_for_speech_is_asked_again_and_keeps_the_air() -> None:
+    buffer = joined()
+    buffer.hello(hello("b", 7))
+    first = the_demand(buffer)
+    assert not buffer.hello(hello())
+    again = the_demand(buffer)
+    assert (again.engine, again.credit) == (first.engine, first.credit) == ("a", 1)
+    assert buffer.demands(0) == [] and buffer.engine == "a"
+    assert {demand.engine for demand in buffer.demands(10**10)} >= {"b"}, "its time was not made longer by that"
+
+
 def test_an_engine_that_is_preferred_waits_for_the_end_of_the_sentence() -> None:
     buffer = Buffer(["a", "b"], W, H, epoch=100, timeline=0)
     buffer.hello(hello("b", 7))
