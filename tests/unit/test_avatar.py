@@ -164,7 +164,7 @@ def test_a_mouth_too_small_on_air_is_refused() -> None:
 def test_a_face_is_in_the_same_place_on_air_whatever_size_draws_it(drawn: tuple[int, int]) -> None:
     """Also where the drawn picture has not quite the shape of the one on air."""
     room = load_avatar(None, SIZE)
-    avatar = load_avatar(None, drawn, SIZE)
+    avatar = load_avatar(None, drawn, on_air=SIZE)
     assert avatar.picture.shape == (drawn[1], drawn[0], 3) and avatar.source == room.source
     back = [(x * SIZE[0] / drawn[0], y * SIZE[1] / drawn[1]) for x, y in need_points(avatar).face]
     assert back == [pytest.approx(point) for point in need_points(room).face]
