@@ -241,11 +241,12 @@ class _Told:
         return replace(piece, marks=tuple(mark.moved(self._begin) for mark in marks))
 
     def end(self) -> Piece:
-        """What no word was told for."""
+        """What no word was told for; within the sound, for the sentence ends with its last sample."""
+        last = max(self.samples - 1, 0)
         marks = [
             mark
             for cue in list(self._cues)
-            for mark in self._due(cue.at, min(cue.at, self._chars) * self.samples // self._chars)
+            for mark in self._due(cue.at, min(cue.at * self.samples // self._chars, last))
         ]
         return replace(quiet(0.0), marks=tuple(mark.moved(self._begin) for mark in marks))
 

@@ -22,6 +22,7 @@ from pipeline.engine import ENGINES, MODELS, AvatarEngine, Job, Made, MotionStat
 from pipeline.errors import ConfigError, EngineError
 from pipeline.media import AIR_PER_DRIVE, CUE, DRIVE_HZ, PHONEME, WORD, Mark
 from tests.tinymodel import write_head_dir, write_model_dir
+from tts.markup import CUES
 
 SIZE = (224, 384)
 TINY_SIZE, OTHER_TINY_SIZE = (64, 64), (64, 96)
@@ -29,6 +30,7 @@ OTHER_SIZE = (256, 384)
 OF_RANDOM_WEIGHTS = ("flashtalk", "flashhead-pro", "flashhead-lite")
 ON_ANY_MACHINE = ("portrait", "pattern", *OF_RANDOM_WEIGHTS)
 LONG = ("flashhead-pro",)  # its loop is the one that flashtalk is tested with, its model the one of lite
+FOLLOWS_MARKS = ("portrait",)  # the others draw the same with marks and without
 #: Mean change of luma from frame to frame that is a jump: motion of a face makes 0.5 at most, a counter's bits 9.
 JUMP = {"portrait": 0.8, "pattern": 12.0}
 
@@ -145,6 +147,7 @@ def test_two_steps_equal_one_run_over_a_restart(stage: Stage) -> None:
     hops, cut = (3, 2) if random(stage) else (6, 3)
     sound = voice(hops * stage.hop)
     marks = [Mark(at, PHONEME, text="m", span=4800) for at in range(0, len(sound) * 3, 9000)]
+    marks += [Mark(at, CUE, text=name) for at, name in ((2000, "smile"), (9000, "look at card"), (40_000, "nod"))]
     whole = run(stage.engine, stage.engine.open(stage.avatar, 5), sound, stage.hop, marks)
     first = stage.engine.save(whole[cut - 1].state)
     other = stage.fresh()
@@ -264,7 +267,7 @@ def test_jobs_of_one_step_are_independent(stage: Stage) -> None:
     assert list(stage.engine.step([])) == []
 
 
-def test_marks_of_any_kind_and_place_are_fine(stage: Stage) -> None:
+def test_marks_and_cues_of_any_kind_and_place_are_followed_or_ignored(stage: Stage) -> None:
     state = stage.engine.open(stage.avatar, 5)
     odd = [
         Mark(-5000, PHONEME, text="a", span=100),
@@ -274,17 +277,24 @@ def test_marks_of_any_kind_and_place_are_fine(stage: Stage) -> None:
         Mark(100, PHONEME),
         Mark(0, WORD, text="word"),
         Mark(0, CUE, text="no such cue"),
+        Mark(0, CUE),
+        *(Mark(at * 100, CUE, text=name, span=at) for at, name in enumerate(CUES)),
+        Mark(10**9, CUE, text="smile"),
     ]
     job = Job(state, voice(stage.hop), silence(7), odd)
-    assert stage.engine.step([job])[0].frames.shape == stage.engine.step([replace(job, marks=())])[0].frames.shape
+    marked, plain = (stage.engine.step([each])[0].frames for each in (job, replace(job, marks=())))
+    assert marked.shape == plain.shape
+    assert np.array_equal(marked, plain) == (stage.name not in FOLLOWS_MARKS)
 
 
 def test_a_cut_is_a_roll_back(stage: Stage) -> None:
     hops = 1 if random(stage) else 2
     sound = voice(2 * hops * stage.hop)
-    kept = run(stage.engine, stage.engine.open(stage.avatar, 5), sound[: hops * stage.hop], stage.hop)[-1].state
+    smile, surprise = Mark(0, CUE, text="smile"), Mark(0, CUE, text="surprised")
+    begun = stage.engine.open(stage.avatar, 5)
+    kept = run(stage.engine, begun, sound[: hops * stage.hop], stage.hop, [smile])[-1].state
     straight = run(stage.engine, kept, silence(hops * stage.hop), stage.hop)
-    run(stage.engine, kept, sound[hops * stage.hop :], stage.hop)  # what was rendered and cut
+    run(stage.engine, kept, sound[hops * stage.hop :], stage.hop, [surprise])  # what was rendered and cut
     assert np.array_equal(pictures(run(stage.engine, kept, silence(hops * stage.hop), stage.hop)), pictures(straight))
 
 

@@ -10,7 +10,7 @@ from pipeline.arrays import Frames, Pcm, silence
 from pipeline.avatar import Avatar, load_avatar
 from pipeline.engine import Job
 from pipeline.engines.portrait.engine import PortraitEngine
-from pipeline.media import AIR_PER_DRIVE, DRIVE_HZ, PHONEME, Mark
+from pipeline.media import AIR_HZ, AIR_PER_DRIVE, CUE, DRIVE_HZ, PHONEME, Mark
 
 SIZE = (336, 576)
 HOP = 3200
@@ -76,6 +76,14 @@ def test_lips_follow_the_sound_and_shut_for_m_b_p(host: Avatar, ahead: int) -> N
 def test_lips_follow_a_voice_without_phonemes(host: Avatar) -> None:
     sound, marks = speech()
     _check(measure(through_h264(perform(host, sound, [], 2560), 3000), host, sound, marks))
+
+
+def test_lips_shut_for_m_b_p_while_the_face_smiles_nods_and_looks_aside(host: Avatar) -> None:
+    sound, marks = speech()
+    cues = [Mark(at * AIR_HZ, CUE, text=name) for name in ("smile", "nod", "point left") for at in range(0, 8, 2)]
+    found = measure(perform(host, sound, [*marks, *cues], 2560), host, sound, marks)
+    assert found.r >= 0.6 and abs(found.lag) <= 1
+    assert found.closed >= 0.9
 
 
 def test_the_measure_sees_a_late_mouth(host: Avatar) -> None:

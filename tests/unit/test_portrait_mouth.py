@@ -105,3 +105,23 @@ def test_any_length_of_future_is_fine() -> None:
         heard = hear(tone(130, 700), ahead=tone(130, 700, samples=samples))
         assert heard.loud.shape == (5,)
         assert heard.loud[-1] > 0.7 * heard.loud[2] > 0  # an unknown future is no silence
+
+
+def test_m_presses_the_lips_and_lets_go_of_them() -> None:
+    marks = [phoneme("a", 0, 60), phoneme("m", 60, 80), phoneme("a", 140, 60)]
+    press = [shape.press for shape in shape_hop(loud(), marks, REST)]
+    assert press[0] == 0
+    assert max(press) > 0.5
+    assert press[4] < 0.5 * max(press)
+
+
+def test_the_tongue_is_up_for_l_and_down_for_a() -> None:
+    up, down = (shape_hop(loud(), [phoneme(each, 0, 200)], REST)[2].tongue for each in ("l", "a"))
+    assert up > 0.8
+    assert down == 0
+
+
+def test_silence_leaves_nothing_of_press_and_tongue() -> None:
+    heard = listen(silence(PAST_SAMPLES), silence(HOP), silence(HOP), LEVEL_START)
+    assert shape_hop(heard, [], Lips(0.5, 0.5, 0.5, 1.0, 1.0))[-1].press == 0
+    assert shape_hop(heard, [], Lips(0.5, 0.5, 0.5, 1.0, 1.0))[-1].tongue < 0.02

@@ -226,6 +226,13 @@ async def test_cues_of_a_voice_that_tells_no_words_are_near_their_words_and_neve
     assert cues[0][1] < 0.1 and 0.4 < cues[1][1] <= 1.0
 
 
+@pytest.mark.parametrize("words", [True, False])
+async def test_a_cue_behind_the_last_word_lies_in_the_sentence_and_is_not_lost(words: bool) -> None:
+    piece = await said(chain(Speaker(words=words)), "One two. [nod]")
+    assert [mark.text for mark in piece.marks if mark.kind == CUE] == ["nod"]
+    assert all(mark.at < len(piece.air) for mark in piece.marks)
+
+
 async def test_no_mark_comes_before_its_sound() -> None:
     made = 0
     async for piece in chain(Speaker()).speak("[smile] One [pause 1] **two** [nod] three.", EN):

@@ -1,10 +1,11 @@
 """`portrait`: one picture talks in real time on one core, without weights.
 
-In: an avatar with points, speech hop by hop with what follows it and its phonemes. Out: five frames a
-step. It reads no file, no clock and no environment; same seed, audio and marks give the same frames.
+In: an avatar with points, speech hop by hop with what follows it, its phonemes and cues. Out: five frames
+a step. It reads no file, no clock and no environment; same seed, audio and marks give the same frames.
 
-The state says where the motion is (seed, frame) and what was heard last; poses and blinks are functions
-of it, lips of it and the hop, so a state from a file or from before a cut goes on without a seam.
+The state says where the motion is (seed, frame), what was heard last, and which cues and beats are at work;
+poses, looks and blinks are functions of it, lips of it and the hop, so a state from a file or from before a
+cut goes on without a seam.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ from pipeline.arrays import Frame, Frames, Mask
 from pipeline.avatar import Avatar, need_points
 from pipeline.engine import Job, Made
 from pipeline.engines.portrait.audio import LEVEL_START, PAST_SAMPLES, listen
+from pipeline.engines.portrait.cues import at_work, gestures, taken
 from pipeline.engines.portrait.mask import may_move
-from pipeline.engines.portrait.motion import loop_pose, pose
-from pipeline.engines.portrait.mouth import REST, Lips, carried, phonemes_of, shape_hop
+from pipeline.engines.portrait.motion import loop_pose, pose, together
+from pipeline.engines.portrait.mouth import REST, carried, phonemes_of, shape_hop
 from pipeline.engines.portrait.render import Portrait, bake, render
 from pipeline.engines.portrait.state import PortraitState, restore_state, save_state
+from pipeline.engines.portrait.stress import beats_of, hear
 from pipeline.errors import EngineError
 from pipeline.media import AIR_SAMPLES, DRIVE_SAMPLES, MediaFormat
 
@@ -64,7 +67,6 @@ class PortraitEngine:
             past=bytes(2 * PAST_SAMPLES),
             level=LEVEL_START,
             voice=0.0,
-            lips=(REST.gap, REST.width, REST.teeth),
             before=before,
         )
 
@@ -118,13 +120,17 @@ def _made(portrait: Portrait, state: PortraitState, job: Job) -> Made:
     past = np.frombuffer(state.past, np.int16)
     heard = listen(past, job.audio, job.ahead, state.level)
     phonemes = [*state.phonemes, *phonemes_of(job.marks)]
-    lips = shape_hop(heard, phonemes, Lips(*state.lips))
-    voice = state.voice
+    lips = shape_hop(heard, phonemes, state.lips)
+    cues = taken(state.cues, job.marks, state.frame, HOP_FRAMES)
+    voice, stress = state.voice, state.stress
     frames = np.empty((HOP_FRAMES, *portrait.base.shape), np.uint8)
     for index, (frame, shape) in enumerate(zip(frames, lips, strict=True)):
-        voice += VOICE_SPEED * (float(heard.loud[index]) - voice)
-        render(portrait, pose(state.seed, state.frame + index, voice), shape, frame)
-        _dissolve(frame, state.before, state.frame + index)
+        now, loud = state.frame + index, float(heard.loud[index])
+        voice += VOICE_SPEED * (loud - voice)
+        stress = hear(stress, state.seed, now, loud)
+        alive, asked, beats = pose(state.seed, now, voice), gestures(cues, now), beats_of(stress, state.seed, now)
+        render(portrait, together((alive, *asked, *beats)), shape, frame)
+        _dissolve(frame, state.before, now)
     made = state.frame + HOP_FRAMES
     return Made(
         frames,
@@ -136,8 +142,10 @@ def _made(portrait: Portrait, state: PortraitState, job: Job) -> Made:
             past=np.concatenate([past, job.audio])[-PAST_SAMPLES:].astype(np.int16).tobytes(),
             level=heard.level,
             voice=voice,
-            lips=(float(lips[-1].gap), float(lips[-1].width), float(lips[-1].teeth)),
+            lips=lips[-1],
             phonemes=carried(phonemes, HOP_FRAMES * AIR_SAMPLES),
+            cues=at_work(cues, made),
+            stress=stress,
             before=state.before if made < DISSOLVE_FRAMES else b"",
         ),
         {"lip_gap": max(shape.gap for shape in lips)},

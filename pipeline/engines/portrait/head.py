@@ -14,15 +14,21 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.avatar import Point, Points
-from pipeline.engines.portrait.axis import SCALE, Map
+from pipeline.avatar import Eye, Point, Points
+from pipeline.engines.portrait.axis import SCALE, Axis, Map
 from pipeline.engines.portrait.motion import Pose
 
 CELL = 8  #: pixels between two nodes of the grid
 #: Full range of each motion in distances between the eyes; roll in radians.
 X_RANGE, Y_RANGE, ROLL_RANGE = 0.050, 0.028, 0.026
 YAW_RANGE, PITCH_RANGE, BROWS_RANGE, BREATH_RANGE = 0.045, 0.035, 0.040, 0.024
+LEAN_RANGE = 0.050
+#: A full smile: corners of the mouth out and up, in halves of its width; cheeks up, in distances between the eyes.
+CORNER_OUT, CORNER_UP, CHEEK_UP, CHEEK_OUT = 0.12, 0.17, 0.036, 0.012
+JAW_IN, JAW_DOWN = 0.020, 0.022  #: how far the cheeks go in and down with a mouth that is wide open
 MARGIN = 0.75  #: of the eye distance around the head over which its motion fades out: hair must not tear off
+CHEST_BELOW = 1.6  #: eye distances: arms and belly hang still
+CHEST_SIDE, CHEST_FADE = 1.6, 1.5  #: eye distances to each side that move alike, and over which that fades
 BORDER = 0.5  #: of the eye distance: motion fades out towards the picture's border, beyond which there is nothing
 
 Box: TypeAlias = tuple[int, int, int, int]
@@ -33,16 +39,16 @@ Grid: TypeAlias = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """box: what may move. fields: float32 [7, rows, columns, 2], texture offsets of a full x, y, roll, …, breath.
-    still: float32 [h, w, 2], the map of the box that moves nothing."""
+    """box: what may move. fields: float32 [10, rows, columns, 2], texture offsets of a full x, y, …, smile, and of
+    a mouth that is wide open. still: float32 [h, w, 2], the map of the box that moves nothing."""
 
     box: Box
     fields: Grid
     still: Map
 
-    def map(self, pose: Pose) -> Map:
-        """Where each pixel of the box reads the texture."""
-        weights = np.array(pose[: len(self.fields)], np.float32)
+    def map(self, pose: Pose, gap: float = 0.0) -> Map:
+        """Where each pixel of the box reads the texture; gap: how far the mouth is open, 0 … 1."""
+        weights = np.array([*pose[: len(self.fields) - 1], gap], np.float32)
         coarse = np.tensordot(weights, self.fields, 1)
         rows, columns = coarse.shape[:2]
         fine = cv2.resize(coarse, (columns * CELL, rows * CELL), interpolation=cv2.INTER_LINEAR)
@@ -75,12 +81,14 @@ def _nodes(count: int) -> Grid:
 
 
 def _fields(points: Points, x: Grid, y: Grid, size: tuple[int, int]) -> Grid:
-    """float32 [7, rows, columns, 2] over the whole picture, in texture offsets (against the motion)."""
+    """float32 [10, rows, columns, 2] over the whole picture, in texture offsets (against the motion)."""
     unit = eye_distance(points)
     head = _outline_weight(points.head, x, y, MARGIN * unit)
     pivot = (points.chin[0], points.chin[1] + 0.6 * unit)
     face = _face_weight(points, x, y)
-    brows = sum((_blob(brow, x, y, unit) for brow in points.brows), start=np.zeros_like(x))
+    both = zip(points.brows, points.eyes, strict=True)
+    brows = sum((_raised(brow, eye, x, y, unit) for brow, eye in both), start=np.zeros_like(x))
+    chest = _chest_weight(points, x, y, size)
     none = np.zeros_like(x)
     pairs = [
         (head * X_RANGE * unit, none),
@@ -89,7 +97,10 @@ def _fields(points: Points, x: Grid, y: Grid, size: tuple[int, int]) -> Grid:
         (face * YAW_RANGE * unit, none),
         (none, face * PITCH_RANGE * unit),
         (none, -np.minimum(brows, 1) * BROWS_RANGE * unit),
-        (none, -_chest_weight(points, x, y, size) * BREATH_RANGE * unit),
+        (none, -chest * BREATH_RANGE * unit),
+        (np.maximum(head, chest) * LEAN_RANGE * unit, none),
+        _smile(points, x, y),
+        _jaw(points, x, y),
     ]
     inside = _fade(1 - _border_distance(x, y, size) / (BORDER * unit))
     fields = np.stack([np.stack(pair, axis=2) for pair in pairs]) * (inside[..., None] * -SCALE)
@@ -116,23 +127,57 @@ def _face_weight(points: Points, x: Grid, y: Grid) -> Grid:
     return weight
 
 
-def _blob(brow: list[Point], x: Grid, y: Grid, unit: float) -> Grid:
-    """A soft spot over a brow."""
+def _raised(brow: list[Point], eye: Eye, x: Grid, y: Grid, unit: float) -> Grid:
+    """A soft spot over a brow that ends at the lid: the eye is no part of it."""
     middle = np.mean(brow, axis=0)
     length = max(abs(brow[-1][0] - brow[0][0]), 0.3 * unit)
-    square = ((x - middle[0]) / (0.95 * length)) ** 2 + ((y - middle[1]) / (0.42 * unit)) ** 2
-    spot: Grid = np.maximum(1 - square, 0) ** 2
+    middle_y = float(middle[1])
+    below = max(1.1 * (eye.upper[1] - middle_y), 0.15 * unit)
+    tall = np.where(y > middle_y, below, 0.42 * unit)
+    return _spot(x, y, (float(middle[0]), middle_y), 0.95 * length, tall)
+
+
+def _smile(points: Points, x: Grid, y: Grid) -> tuple[Grid, Grid]:
+    """The corners of the mouth go out and up, the cheeks up."""
+    unit, axis = eye_distance(points), Axis.between(points.mouth.left, points.mouth.right)
+    right, down = np.zeros_like(x), np.zeros_like(x)
+    for side, corner, eye in zip((-1, 1), (points.mouth.left, points.mouth.right), points.eyes, strict=True):
+        along, across = axis.place(corner)
+        spot = _spot(x, y, axis.point(along + 0.12 * side, across), 1.0 * axis.half, 0.85 * axis.half)
+        cheek = axis.point(along + 0.45 * side, 0.45 * axis.place(eye.lower)[1] + 0.55 * across)
+        lift = _spot(x, y, cheek, 0.50 * unit, 0.42 * unit)
+        out = side * (spot * CORNER_OUT * axis.half + lift * CHEEK_OUT * unit)
+        up = spot * CORNER_UP * axis.half + lift * CHEEK_UP * unit
+        right += out * axis.cos + up * axis.sin
+        down += out * axis.sin - up * axis.cos
+    return right, down
+
+
+def _jaw(points: Points, x: Grid, y: Grid) -> tuple[Grid, Grid]:
+    """The cheeks beside the mouth go in and down with the jaw."""
+    unit, axis = eye_distance(points), Axis.between(points.mouth.left, points.mouth.right)
+    right, down = np.zeros_like(x), np.zeros_like(x)
+    for side in (-1, 1):
+        spot = _spot(x, y, axis.point(1.85 * side, 0.15 * unit), 0.50 * unit, 0.60 * unit)
+        right += -side * spot * JAW_IN * unit * axis.cos - spot * JAW_DOWN * unit * axis.sin
+        down += -side * spot * JAW_IN * unit * axis.sin + spot * JAW_DOWN * unit * axis.cos
+    return right, down
+
+
+def _spot(x: Grid, y: Grid, middle: Point, wide: float, tall: float | Grid) -> Grid:
+    """1 in the middle, softly 0 at so many pixels beside and above it."""
+    spot: Grid = np.maximum(1 - ((x - middle[0]) / wide) ** 2 - ((y - middle[1]) / tall) ** 2, 0) ** 2
     return spot
 
 
 def _chest_weight(points: Points, x: Grid, y: Grid, size: tuple[int, int]) -> Grid:
-    """1 at the shoulders, 0 at the chin, at the lower part of the picture and far to the sides."""
+    """1 at the shoulders, 0 at the chin, CHEST_BELOW under the shoulders and far to the sides."""
     unit = eye_distance(points)
     above = max(points.shoulders_y - points.chin[1], 0.5 * unit)
-    below = max(min(5 * unit, size[1] - points.shoulders_y - CELL), 0.5 * unit)
+    below = max(min(CHEST_BELOW * unit, size[1] - points.shoulders_y - CELL), 0.5 * unit)
     down = np.where(y < points.shoulders_y, (points.shoulders_y - y) / above, (y - points.shoulders_y) / below)
     middle = (points.chin[0] + points.nose[0]) / 2
-    weight: Grid = _fade(down) * _fade((np.abs(x - middle) / unit - 1.6) / 2.0)
+    weight: Grid = _fade(down) * _fade((np.abs(x - middle) / unit - CHEST_SIDE) / CHEST_FADE)
     return weight
 
 

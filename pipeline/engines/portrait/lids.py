@@ -62,8 +62,8 @@ def build_lids(eye: Eye, brow: list[Point]) -> Lids:
 def shut_lid(lids: Lids, grid: Map, shut: float) -> Lid:
     """The lid over the patch whose places in the picture are `grid`; shut: 0 open … 1 closed."""
     along, across = lids.axis.places(grid)
-    upper = np.float32(lids.upper) * _arch(along, lids.upper_peak) ** UPPER_ROUND
-    lower = np.float32(lids.lower) * _arch(along, lids.lower_peak) ** LOWER_ROUND
+    upper = np.float32(lids.upper) * arch(along, lids.upper_peak) ** UPPER_ROUND
+    lower = np.float32(lids.lower) * arch(along, lids.lower_peak) ** LOWER_ROUND
     travel = (lower - upper) * np.float32(shut * (1 + OVERLAP))
     edge = upper + travel
     top = upper - np.float32(lids.skin)
@@ -79,7 +79,7 @@ def shut_lid(lids: Lids, grid: Map, shut: float) -> Lid:
     return Lid(skin, alpha.astype(np.float32), lash.astype(np.float32))
 
 
-def _arch(along: Plane32, peak: float) -> Plane32:
+def arch(along: Plane32, peak: float) -> Plane32:
     """0 at both corners, 1 at the peak, round between."""
     side = np.where(along < peak, (peak - along) / np.float32(1 + peak), (along - peak) / np.float32(1 - peak))
     arch: Plane32 = np.maximum(1 - side * side, 0)

@@ -27,12 +27,18 @@ CHIN_SHARE = 0.62  #: of the gap by which the chin goes down
 SPREAD, ROUND = 0.13, 0.26  #: share of its width by which the mouth widens (i) and narrows (u)
 ROUND_PUFF = 0.10  #: of half the width: how much rounded lips part more
 REACH = 2.3  #: half-widths to each side that a wider or narrower mouth pulls along
+PULL = 0.9  #: of the way to the chin, above and below, that a wider or narrower mouth pulls along
 JAW_REACH = 2.6  #: half-widths to each side that the jaw moves
 EDGE_PX = 1.1  #: softness of the lips' inner edge
 LINE = 257  #: samples of the lip line from corner to corner
 SNAP = 0.14  #: of half the width: how far the true lip line may lie from the curve through the points
 CAVITY_Y, TONGUE_Y, TEETH_Y = 20.0, 52.0, 142.0  #: luma code values; teeth are in the shade of the lip
 TEETH_DROP = 0.07  #: of half the width that the upper teeth hang below the resting lip line
+TEETH_HIDDEN = 0.25  #: of that where the lips are round: they hide the teeth and their shade is deeper
+TONGUE_LIES, TONGUE_RISES = 0.34, 0.44  #: of the gap that the tongue fills, and more where its tip is up
+TONGUE_TIP_Y = 22.0  #: luma that a raised tip has more: it is nearer to the light
+PRESSED, SWOLLEN = 0.20, 0.16  #: of their thickness that pressed lips are thinner and rounded ones thicker
+BEYOND = 2.0  #: thicknesses of skin that take up what a lip grows or shrinks by
 
 Line = npt.NDArray[np.float32]
 
@@ -48,7 +54,7 @@ class Cavity(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Mouth:
     """axis: corner to corner. upper, lower: float32 [LINE], the lips' inner lines in the picture; the rest in pixels
-    across. lip: thickness of the lower lip."""
+    across. lip, upper_lip: thickness of the lower and the upper one."""
 
     axis: Axis
     upper: Line
@@ -56,11 +62,12 @@ class Mouth:
     nose: float
     chin: float
     lip: float
+    upper_lip: float
 
     @property
     def reach(self) -> tuple[float, float, float, float]:
         """What may move: along from, to; across from, to."""
-        return -JAW_REACH, JAW_REACH, self.nose, self.chin + self.neck
+        return -JAW_REACH, JAW_REACH, min(self.nose, -PULL * self.chin), self.chin + self.neck
 
     @property
     def neck(self) -> float:
@@ -76,7 +83,8 @@ def build_mouth(points: Points, luma: Plane) -> Mouth:
     if float((lower - upper).max()) < 0.06 * axis.half:
         upper = lower = _snapped(upper, axis, luma)
     lip = max(axis.place(mouth.lower_out)[1] - axis.place(mouth.lower_in)[1], 2.0)
-    return Mouth(axis, upper, lower, axis.place(points.nose)[1], axis.place(points.chin)[1], lip)
+    upper_lip = max(axis.place(mouth.upper_in)[1] - axis.place(mouth.upper_out)[1], 2.0)
+    return Mouth(axis, upper, lower, axis.place(points.nose)[1], axis.place(points.chin)[1], lip, upper_lip)
 
 
 def part_lips(mouth: Mouth, grid: Map, lips: Lips) -> Cavity | None:
@@ -92,8 +100,13 @@ def part_lips(mouth: Mouth, grid: Map, lips: Lips) -> Cavity | None:
     rising: Plane32 = (across - mouth.nose) / (upper - mouth.nose)
     up = (rest_upper - upper) * smooth(rising)
     down = _jaw(mouth, along, across, lower, rest_lower, gap)
+    swell = _swell(lips)
+    if swell:
+        side = np.maximum(1 - narrowed * narrowed, 0) * np.float32(swell)
+        up += side * _thicker((upper - across) / mouth.upper_lip, mouth.upper_lip)
+        down -= side * _thicker((across - lower) / mouth.lip, mouth.lip)
     mouth.axis.move(grid, narrowed - along, np.where(across < 0.5 * (upper + lower), up, down))
-    return _cavity(mouth, narrowed, across, upper, lower, middle, gap)
+    return _cavity(mouth, narrowed, across, upper, lower, middle, gap, lips)
 
 
 def _gap_px(mouth: Mouth, lips: Lips) -> float:
@@ -101,10 +114,22 @@ def _gap_px(mouth: Mouth, lips: Lips) -> float:
     return mouth.axis.half * (GAP_RANGE * lips.gap + puff)
 
 
+def _swell(lips: Lips) -> float:
+    """Share by which the lips are thicker; 0 where that would not be seen."""
+    share = SWOLLEN * max(-lips.width, 0.0) * min(lips.gap * 3, 1.0) - PRESSED * lips.press
+    return share if abs(share) > 0.01 else 0.0
+
+
+def _thicker(distance: Plane32, thickness: float) -> Plane32:
+    """Pixels that a place moves out when the lip is twice as thick; distance: from its inner edge, in thicknesses."""
+    grown: Plane32 = np.clip(distance, 0, 1) * smooth((1 + BEYOND - distance) / BEYOND) * np.float32(thickness)
+    return grown
+
+
 def _narrowed(mouth: Mouth, along: Plane32, across: Plane32, width: float) -> Plane32:
     """Where along the resting mouth each pixel of the wider or narrower one belongs."""
     amount = np.float32(width * (SPREAD if width > 0 else ROUND) * 1.6)  # the window is 0.6 at the corners
-    window = np.maximum(1 - (along / REACH) ** 2 - (across / (mouth.chin * 0.9)) ** 2, 0) ** 2
+    window = np.maximum(1 - (along / REACH) ** 2 - (across / (mouth.chin * PULL)) ** 2, 0) ** 2
     moved: Plane32 = along * (1 - amount * window)
     return moved
 
@@ -127,7 +152,14 @@ def _jaw(mouth: Mouth, along: Plane32, across: Plane32, lower: Plane32, rest: Pl
 
 
 def _cavity(
-    mouth: Mouth, along: Plane32, across: Plane32, upper: Plane32, lower: Plane32, middle: Plane32, gap: float
+    mouth: Mouth,
+    along: Plane32,
+    across: Plane32,
+    upper: Plane32,
+    lower: Plane32,
+    middle: Plane32,
+    gap: float,
+    lips: Lips,
 ) -> Cavity | None:
     depth, height = across - upper, lower - across
     inside = np.minimum(depth, height)
@@ -135,9 +167,13 @@ def _cavity(
         return None
     alpha = np.clip(inside * (1 / EDGE_PX), 0, 1)
     side = np.maximum(1 - along * along, 0)
-    teeth = np.clip(middle + TEETH_DROP * mouth.axis.half - across, 0, 1.5) / 1.5 * np.clip(depth / 2.5, 0.25, 1) * side
-    tongue = smooth((0.34 * gap - height) / (0.2 * gap + 1)) * np.maximum(1 - (along / 0.72) ** 2, 0)
-    luma = CAVITY_Y + (TEETH_Y - CAVITY_Y) * teeth + (TONGUE_Y - CAVITY_Y) * tongue
+    shown = 1 - (1 - TEETH_HIDDEN) * min(max(-lips.width, 0.0) * 1.5, 1.0)
+    edge = middle + np.float32(TEETH_DROP * mouth.axis.half * shown)
+    teeth = np.clip(edge - across, 0, 1.5) / 1.5 * np.clip(depth / 2.5, 0.25, 1) * side * np.float32(shown)
+    fills = TONGUE_LIES * shown + TONGUE_RISES * lips.tongue
+    tongue = smooth((fills * gap - height) / (0.2 * gap + 1)) * np.maximum(1 - (along / 0.72) ** 2, 0)
+    tongue_y = TONGUE_Y + TONGUE_TIP_Y * lips.tongue
+    luma = CAVITY_Y + (TEETH_Y - CAVITY_Y) * teeth + (tongue_y - CAVITY_Y) * tongue * (1 - teeth)
     return Cavity(alpha, luma, 0.35 + 0.65 * tongue - 0.3 * teeth)
 
 

@@ -21,11 +21,14 @@ from pipeline.media import AIR_HZ, AIR_SAMPLES, PHONEME, Mark
 
 
 class Lips(NamedTuple):
-    """gap: 0 shut … 1 wide open. width: -1 rounded (u) … 0 rest … +1 spread (i). teeth: 0 … 1, upper lip lifted."""
+    """gap: 0 shut … 1 wide open. width: -1 rounded (u) … 0 rest … +1 spread (i). teeth: 0 … 1, upper lip lifted.
+    press: 0 … 1, lips on each other. tongue: 0 … 1, its tip up behind the teeth (l)."""
 
     gap: float
     width: float
     teeth: float
+    press: float = 0.0
+    tongue: float = 0.0
 
 
 SHUT = Lips(0.0, 0.0, 0.0)
@@ -44,11 +47,11 @@ SHAPES: dict[str, Lips] = {
     **dict.fromkeys("wʍɥ", Lips(0.22, -1.0, 0.0)),
     **dict.fromkeys("mbpɓ", SHUT),
     **dict.fromkeys("fvɱʋβɸ", Lips(0.12, 0.15, 0.9)),
-    **dict.fromkeys("θð", Lips(0.30, 0.15, 0.5)),
+    **dict.fromkeys("θð", Lips(0.30, 0.15, 0.5, tongue=0.85)),
     **dict.fromkeys("szɕʑ", Lips(0.20, 0.45, 0.9)),
     **dict.fromkeys("ʃʒʂʐ", Lips(0.28, -0.55, 0.8)),
-    **dict.fromkeys("tdnɾʈɖɳ", Lips(0.30, 0.15, 0.5)),
-    **dict.fromkeys("lɫɭ", Lips(0.38, 0.10, 0.4)),
+    **dict.fromkeys("tdnɾʈɖɳ", Lips(0.30, 0.15, 0.5, tongue=0.7)),
+    **dict.fromkeys("lɫɭ", Lips(0.38, 0.10, 0.4, tongue=1.0)),
     **dict.fromkeys("rɹɻʁʀ", Lips(0.30, -0.45, 0.3)),
     **dict.fromkeys("jʎ", Lips(0.32, 0.55, 0.5)),
     **dict.fromkeys("kɡgqŋxχɣɲcɟ", Lips(0.36, 0.10, 0.3)),
@@ -60,6 +63,7 @@ TAP_WEIGHTS = (0.25, 0.6, 0.9, 1.0, 0.9, 0.6, 0.25)
 LEAD_S = 0.012  #: lips are ahead of the sound; it makes up for INERTIA
 LOUD_SHARE = 0.7  #: how much of the opening follows loudness, the rest follows the shape alone
 INERTIA = 0.2  #: share of the last frame's lips that remains
+PRESS_SPEED = 0.6  #: share of the way that lips go in a frame to and from a press for m, b, p
 DEAD = 0.05  #: opening that counts as none, so that a fading mouth is shut and not ajar
 BESIDE_CLOSURE = 0.7  #: opening left in the frames beside m, b, p: lips are on their way
 LONGEST = AIR_HZ  #: samples a phoneme may last: a wrong mark must not hold the mouth for ever
@@ -73,7 +77,7 @@ def shape_hop(heard: Heard, phonemes: Sequence[Mark], last: Lips) -> list[Lips]:
     for index, loud in enumerate(heard.loud):
         known, share = _known_shape(phonemes, (index + 0.5) * AIR_SAMPLES + LEAD_S * AIR_HZ)
         guess = _guessed_shape(float(heard.openness[index]), float(heard.front[index]), float(heard.hiss[index]))
-        last = _move(last, _opened(_mix(guess, known, share), float(loud)), closures[index])
+        last = _move(last, _opened(_mix(guess, known, share), float(loud)), float(closures[index]))
         lips.append(last)
     return lips
 
@@ -108,17 +112,17 @@ def _shape_at(mark: Mark, sample: float) -> Lips:
 
 def _known_shape(phonemes: Sequence[Mark], middle: float) -> tuple[Lips, float]:
     """Mean shape around a sample and how much of that time has a known phoneme, 0 … 1."""
-    gap = width = teeth = covered = 0.0
+    covered, sums = 0.0, [0.0] * len(REST)
     for offset, weight in zip(TAPS_S, TAP_WEIGHTS, strict=True):
         sample = middle + offset * AIR_HZ
         mark = next((m for m in reversed(phonemes) if m.at <= sample < m.at + max(m.span, 1)), None)
         if mark is not None:
             shape = _shape_at(mark, sample)
-            gap, width, teeth = gap + weight * shape.gap, width + weight * shape.width, teeth + weight * shape.teeth
+            sums = [total + weight * value for total, value in zip(sums, shape, strict=True)]
             covered += weight
     if covered == 0:
         return REST, 0.0
-    return Lips(gap / covered, width / covered, teeth / covered), covered / sum(TAP_WEIGHTS)
+    return Lips(*(total / covered for total in sums)), covered / sum(TAP_WEIGHTS)
 
 
 def _guessed_shape(openness: float, front: float, hiss: float) -> Lips:
@@ -135,7 +139,7 @@ def _opened(shape: Lips, loud: float) -> Lips:
     if loud == 0:
         return SHUT
     force = (1 - LOUD_SHARE) * min(1.0, loud * 5) + LOUD_SHARE * loud**0.6
-    return Lips(shape.gap * force, shape.width * min(1.0, loud * 4), shape.teeth)
+    return shape._replace(gap=shape.gap * force, width=shape.width * min(1.0, loud * 4))
 
 
 def _move(last: Lips, goal: Lips, closure: float) -> Lips:
@@ -143,7 +147,9 @@ def _move(last: Lips, goal: Lips, closure: float) -> Lips:
     gap = (last.gap + (1 - INERTIA) * (goal.gap - last.gap)) * closure
     width = last.width + 0.5 * (goal.width - last.width)
     teeth = last.teeth + 0.5 * (goal.teeth - last.teeth)
-    return Lips(gap if gap > DEAD else 0.0, width, teeth)
+    press = last.press + PRESS_SPEED * ((1.0 if closure == 0 else 0.0) - last.press)
+    tongue = last.tongue + 0.6 * (goal.tongue - last.tongue)
+    return Lips(gap if gap > DEAD else 0.0, width, teeth, press if press > DEAD else 0.0, tongue)
 
 
 def _closures(phonemes: Sequence[Mark], frames: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

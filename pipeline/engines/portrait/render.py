@@ -18,13 +18,15 @@ from pipeline.arrays import Frame
 from pipeline.avatar import Avatar, need_points
 from pipeline.color import C_MID, Plane, Planes, planes, to_i420
 from pipeline.engines.portrait.axis import SCALE, Axis, Map, Plane32
+from pipeline.engines.portrait.eyes import Eyeball, build_eyeball, turn
 from pipeline.engines.portrait.head import Box, Head, build_head, eye_distance
-from pipeline.engines.portrait.lids import Lids, build_lids, shut_lid
+from pipeline.engines.portrait.lids import Lid, Lids, build_lids, shut_lid
 from pipeline.engines.portrait.lips import Cavity, Mouth, build_mouth, part_lips
 from pipeline.engines.portrait.motion import Pose
 from pipeline.engines.portrait.mouth import Lips
 
-SWAY_MARGIN = 0.22  #: of the eye distance: how far a feature may sway out of its patch
+PATCH_MARGIN = 0.14  #: of the eye distance: how far a feature turns and stretches out of its patch, which sways along
+LIDS_FOLLOW, LEVEL = 0.32, 0.12  #: how far the lids go down with a look below LEVEL
 LIDS_OPEN = 0.02  #: below this a lid is where the picture has it
 LIP_WARMTH = 0.9  #: of the lips' colour that the tongue has
 STRIP_PIXELS = 16_000  #: 64 kB a plane, about a dozen planes at a time
@@ -46,7 +48,7 @@ class Portrait:
     head: Head
     mouth: Mouth
     mouth_patch: Patch
-    eyes: tuple[tuple[Lids, Patch], ...]
+    eyes: tuple[tuple[Eyeball, Lids, Patch], ...]
     lip_u: float
     lip_v: float
 
@@ -63,8 +65,9 @@ def bake(avatar: Avatar) -> Portrait:
     part = planes(base)
     head = build_head(points, avatar.size)
     mouth = build_mouth(points, part.y)
-    margin = SWAY_MARGIN * eye_distance(points)
+    margin = PATCH_MARGIN * eye_distance(points)
     lids = [build_lids(eye, brow) for eye, brow in zip(points.eyes, points.brows, strict=True)]
+    balls = [build_eyeball(eye, lid) for eye, lid in zip(points.eyes, lids, strict=True)]
     x, y = (
         int(value) // 2 for value in mouth.axis.point(0, mouth.axis.place(points.mouth.lower_in)[1] + mouth.lip / 2)
     )
@@ -76,7 +79,9 @@ def bake(avatar: Avatar) -> Portrait:
         head=head,
         mouth=mouth,
         mouth_patch=_patch(mouth.axis, mouth.reach, margin, head.box),
-        eyes=tuple((one, _patch(one.axis, one.reach, margin, head.box)) for one in lids),
+        eyes=tuple(
+            (ball, lid, _patch(ball.axis, ball.reach, margin, head.box)) for ball, lid in zip(balls, lids, strict=True)
+        ),
         lip_u=float(part.u[y, x]),
         lip_v=float(part.v[y, x]),
     )
@@ -86,13 +91,16 @@ def render(portrait: Portrait, pose: Pose, lips: Lips, out: Frame) -> None:
     """Draw one frame, uint8 [H * 3 // 2, W], into `out` (contiguous)."""
     out[:] = portrait.base
     box = _cut(planes(out), portrait.head.box)
-    grid = portrait.head.map(pose)
-    lids = [
-        (patch, shut_lid(eye, np.ascontiguousarray(grid[patch]), pose.lids))
-        for eye, patch in portrait.eyes
-        if pose.lids > LIDS_OPEN
-    ]
-    cavities = [(strip, part_lips(portrait.mouth, grid[strip], lips)) for strip in _strips(portrait.mouth_patch)]
+    grid = portrait.head.map(pose, lips.gap)
+    shut = pose.lids + (1 - pose.lids) * LIDS_FOLLOW * max(pose.gaze_y - LEVEL, 0.0)
+    lids: list[tuple[Patch, Lid]] = []
+    for ball, eye, rest in portrait.eyes:
+        patch = _swayed(rest, grid, portrait.head.still)
+        if shut > LIDS_OPEN:
+            lids.append((patch, shut_lid(eye, np.ascontiguousarray(grid[patch]), shut)))
+        turn(ball, grid[patch], pose)
+    mouth = _swayed(portrait.mouth_patch, grid, portrait.head.still)
+    cavities = [(strip, part_lips(portrait.mouth, grid[strip], lips)) for strip in _strips(mouth)]
     _sample(portrait, grid, box)
     for strip, cavity in cavities:
         if cavity is not None:
@@ -143,13 +151,27 @@ def _halved(plane: Plane32) -> Plane32:
 
 
 def _patch(axis: Axis, reach: tuple[float, float, float, float], margin: float, box: Box) -> Patch:
-    """The even rectangle of the box that holds a feature's reach."""
+    """The even rectangle that holds a feature's reach, counted from the box's corner; it may lie beyond the box."""
     corners = np.array([axis.point(along, across) for along in reach[:2] for across in reach[2:]])
     low = corners.min(axis=0) - margin - box[:2]
     high = corners.max(axis=0) + margin - box[:2]
-    limit = (box[2] - box[0], box[3] - box[1])
-    (x0, y0), (x1, y1) = ([int(v) // 2 * 2 for v in np.clip(edge, 0, limit)] for edge in (low, high + 1))
+    (x0, y0), (x1, y1) = ([int(v) // 2 * 2 for v in edge] for edge in (low, high + 1))
     return slice(y0, max(y1, y0 + 2)), slice(x0, max(x1, x0 + 2))
+
+
+def _swayed(patch: Patch, grid: Map, still: Map) -> Patch:
+    """The patch where its middle has gone, as far as it lies in the box."""
+    middle = tuple(
+        min(max((side.start + side.stop) // 2, 0), limit - 1) for side, limit in zip(patch, grid.shape[:2], strict=True)
+    )
+    right, down = ((still[middle] - grid[middle]) / SCALE).tolist()
+    return _moved(patch[0], down, grid.shape[0]), _moved(patch[1], right, grid.shape[1])
+
+
+def _moved(side: slice, by: float, limit: int) -> slice:
+    by = round(by / 2) * 2
+    start = min(max(side.start + by, 0), limit - 2)
+    return slice(start, min(max(side.stop + by, start + 2), limit))
 
 
 def _strips(patch: Patch) -> list[Patch]:

@@ -8,18 +8,22 @@ from __future__ import annotations
 import msgspec
 
 from pipeline.avatar import Avatar
+from pipeline.engines.portrait.cues import Cue
+from pipeline.engines.portrait.mouth import REST, Lips
+from pipeline.engines.portrait.stress import Stress
 from pipeline.errors import EngineError
 from pipeline.media import Mark
 
-VERSION = 1  #: of the saved form
+VERSION = 2  #: of the saved form; a state of another one shows other poses, so going on from it would jump
 
 
 class PortraitState(msgspec.Struct, frozen=True):
     """digest: the avatar's, at its size. source: that of the files it was made of. frame: frames made so far.
 
     past: int16 samples before the next hop, 16 kHz. level: reference loudness, rms. voice: slow loudness 0 … 1.
-    lips: gap, width, teeth of the last frame. phonemes: marks that reach into the next hop. before: the last
-    frame on air (I420) that the first ones are dissolved from, b"" once they are done.
+    lips: of the last frame. phonemes: marks that reach into the next hop. cues: those at work. stress: what was heard
+    of it, and its beats. before: the last frame on air (I420) that the first ones are dissolved from, b"" once they
+    are done.
     """
 
     digest: str
@@ -28,8 +32,10 @@ class PortraitState(msgspec.Struct, frozen=True):
     past: bytes
     level: float
     voice: float
-    lips: tuple[float, float, float]
+    lips: Lips = REST
     phonemes: tuple[Mark, ...] = ()
+    cues: tuple[Cue, ...] = ()
+    stress: Stress = Stress()
     before: bytes = b""
     version: int = VERSION
     source: str = ""
