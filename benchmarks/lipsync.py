@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.arrays import Frames, Pcm
-from pipeline.avatar import Avatar, need_points
+from pipeline.avatar import Avatar, Point, need_points
 from pipeline.color import planes, to_i420
 from pipeline.engines.portrait.mouth import closes_lips
 from pipeline.media import AIR_SAMPLES, DRIVE_SAMPLES, FPS, PHONEME, Mark
@@ -87,7 +87,14 @@ def sway(luma: npt.NDArray[np.uint8], rest: npt.NDArray[np.uint8], avatar: Avata
     """How far the nose moved from the still picture, pixels right and down, to a fraction of one."""
     points = need_points(avatar)
     half = math.dist(points.eyes[0].iris, points.eyes[1].iris) * 0.28
-    x, y = points.nose[0], points.nose[1] - 0.4 * half
+    return found_again(luma, rest, (points.nose[0], points.nose[1] - 0.4 * half), half)
+
+
+def found_again(
+    luma: npt.NDArray[np.uint8], rest: npt.NDArray[np.uint8], place: Point, half: float
+) -> tuple[float, float]:
+    """How far the square of 2 `half` pixels around a place of the still picture has moved, pixels right and down."""
+    x, y = place
     x0, y0, x1, y1 = (round(value) for value in (x - half, y - half, x + half, y + half))
     x0, y0 = max(x0, SEARCH_PX), max(y0, SEARCH_PX)
     region = luma[y0 - SEARCH_PX : y1 + SEARCH_PX, x0 - SEARCH_PX : x1 + SEARCH_PX]

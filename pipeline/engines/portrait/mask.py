@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from pipeline.arrays import Mask
+from pipeline.engines.portrait.axis import SCALE
 from pipeline.engines.portrait.head import CELL
 from pipeline.engines.portrait.render import Portrait
 
@@ -21,8 +22,9 @@ def may_move(portrait: Portrait) -> Mask:
     rows, columns = strength.shape
     fine = cv2.resize(strength, (columns * CELL, rows * CELL), interpolation=cv2.INTER_LINEAR)
     box = fine[: y1 - y0, : x1 - x0] > 0
-    for patch in (portrait.mouth_patch, *(patch for _, patch in portrait.eyes)):
-        box[patch] = True
+    sway = int(np.ceil(np.abs(portrait.head.fields).sum(axis=0).max() / SCALE)) + 2  # patches go with the head
+    for down, across in (portrait.mouth_patch, *(patch for _, _, patch in portrait.eyes)):
+        box[max(down.start - sway, 0) : down.stop + sway, max(across.start - sway, 0) : across.stop + sway] = True
     mask = np.zeros((height, width), np.bool_)
     mask[y0:y1, x0:x1] = box
     return mask
