@@ -6,11 +6,8 @@ The modules beside it know nothing of this host: another presenter is another se
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
 
-import cv2
 import numpy as np
 from face import Face, at, both_sides, face_points, paint_face, placed, skin
 from hair import Guides, Hair, brush, comb, flyaways
@@ -22,27 +19,29 @@ from painting import (
     along,
     bump,
     curve,
+    enlarged,
     filled,
     film,
     gloss,
     inflated,
+    laid,
     lit,
     noise,
     normals,
     occlusion,
+    out_of_focus,
     over,
     pair,
     rgb,
+    settled,
     shifted,
     soft,
-    srgb,
     stroked,
 )
+from presenter import AXIS, SIZE, header, page, write
 
-SIZE = (896, 1536)  # width, height
 SCALE = 2  # samples per pixel and axis; the picture is reduced at the end
-AXIS = 448.0  # the body's vertical axis
-PICTURE = Sheet(0, 0, *SIZE, SCALE)
+PICTURE = page(SCALE)
 HEAD = PICTURE.cut(232, 220, 664, 880)
 HAIR_ROOM = PICTURE.cut(120, 180, 776, 1040)
 
@@ -126,7 +125,7 @@ TOP = [(0, 1040), (40, 1034), (84, 1004), (116, 950), (128, 970), (150, 1060), (
 
 def room() -> Colour:
     """Studio far out of focus: dark wall, warm practical lights, a lit panel; painted small and enlarged."""
-    small = Sheet(0, 0, *SIZE, 1)
+    small = page(1)
     x, y = small.x / SIZE[0], small.y / SIZE[1]
     wall: Colour = rgb("16303a") * (1.1 - 0.75 * y[..., None]) * (1.15 - 0.5 * x[..., None])
     wall = wall + rgb("d98a4a") * (bump(small, 900, 520, 260, 420) * 0.42)[..., None]
@@ -144,18 +143,13 @@ def room() -> Colour:
         corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom)], float)
         wall = over(wall, rgb(tone), soft(filled(small, corners), small, blur) * strength)
     rng = np.random.default_rng(11)
-    turn = np.linspace(0, 2 * np.pi, 48, endpoint=False)
     for _ in range(34):
         left = rng.random() < 0.4
         area = (-20, 210, 420, 1050) if left else (640, 900, 120, 980)
         centre = rng.uniform(*area[:2]), rng.uniform(*area[2:])
         radius, strength = rng.uniform(10, 36), rng.uniform(0.05, 0.26)
-        ring = np.stack([centre[0] + radius * np.cos(turn), centre[1] + radius * np.sin(turn)], 1)
-        disc = soft(filled(small, ring), small, 1.6)
-        rim = np.clip(disc - soft(disc, small, radius * 0.22), 0, 1)
-        wall = wall + rgb("6fd0d8" if left else "ffc27a") * ((disc * 0.75 + rim * 1.2) * strength)[..., None]
-    blurred = soft(wall.astype(np.float32), small, 2.5)
-    return np.asarray(cv2.resize(blurred, PICTURE.shape[::-1], interpolation=cv2.INTER_CUBIC), np.float32)
+        wall = wall + rgb("6fd0d8" if left else "ffc27a") * (out_of_focus(small, *centre, radius) * strength)[..., None]
+    return enlarged(soft(wall.astype(np.float32), small, 2.5), PICTURE)
 
 
 # --- neck and clothes ------------------------------------------------------------------------------------------------
@@ -202,14 +196,6 @@ def folded(s: Sheet, folds: Sequence[tuple[float, ...]], seed: int) -> Plane:
     return z
 
 
-def paste(picture: Colour, s: Sheet, colour: Colour, mask: Plane, depth: float, ground: Plane) -> Colour:
-    """Lay a cloth piece down with the soft shadow it casts on the ground below it."""
-    window = PICTURE.window(s)
-    cast = np.maximum(soft(shifted(mask, s, depth * 0.6, depth), s, depth * 0.8) * 0.6, soft(mask, s, 3) * 0.7)
-    picture[window] = over(picture[window] * (1 - (cast * ground)[..., None]), colour, mask)
-    return picture
-
-
 def clothes(picture: Colour) -> Colour:
     s = PICTURE.cut(0, 860, SIZE[0], SIZE[1])
     outline = both_sides(AXIS, BODY)
@@ -219,15 +205,15 @@ def clothes(picture: Colour) -> Colour:
     drape = 3 * bump(s, AXIS - 30, 1150, 9, 120, 8) + 3 * bump(s, AXIS + 34, 1200, 9, 130, -7)
     drape -= 3 * bump(s, AXIS + 4, 1220, 14, 120)
     hem = 3 * (filled(s, top) - soft(filled(s, top), s, 4))
-    picture = paste(picture, s, cloth(s, body + drape + hem, TOP_TONE, 0.02, 61), filled(s, top), 7, ground)
+    picture = laid(picture, PICTURE, s, cloth(s, body + drape + hem, TOP_TONE, 0.02, 61), filled(s, top), 7, ground)
     wrinkled, arm = body + folded(s, COAT_FOLDS, 63), folded(s, SLEEVE_FOLDS, 67)
     for side in (1, -1):
         panel = filled(s, curve(placed(COAT, side, AXIS, 0), 200))
-        picture = paste(picture, s, cloth(s, wrinkled, COAT_TONE, 0.03, 64), panel * ground, 12, ground)
+        picture = laid(picture, PICTURE, s, cloth(s, wrinkled, COAT_TONE, 0.03, 64), panel * ground, 12, ground)
         picture = lapel(picture, s, body, side, ground)
         outline = curve(placed(SLEEVE, side, AXIS, 0), 160)
         sleeve, mask = 60 * inflated(s, outline, 0.5) + arm, soft(filled(s, outline), s, 0.7) * ground
-        picture = paste(picture, s, cloth(s, sleeve, COAT_TONE, 0.03, 68), mask, 8, ground)
+        picture = laid(picture, PICTURE, s, cloth(s, sleeve, COAT_TONE, 0.03, 68), mask, 8, ground)
     window = PICTURE.window(s)
     picture[window] = microphone(button(picture[window], s, body), s)
     return picture
@@ -252,7 +238,7 @@ def lapel(picture: Colour, s: Sheet, body: Plane, side: int, ground: Plane) -> C
     mask = filled(s, outline)
     seam = stroked(s, [curve(placed([(152, 1050), (128, 1036), (104, 1030)], side, AXIS, 0), 30)], [3])
     z = body + 9 * inflated(s, outline, 0.4) + 2.5 * (mask - soft(mask, s, 2.5)) - 2.0 * soft(seam, s, 0.7)
-    return paste(picture, s, cloth(s, z, LAPEL_TONE, 0.03, 66), soft(mask, s, 0.7), 10, ground)
+    return laid(picture, PICTURE, s, cloth(s, z, LAPEL_TONE, 0.03, 66), soft(mask, s, 0.7), 10, ground)
 
 
 def button(colour: Colour, s: Sheet, body: Plane) -> Colour:
@@ -307,15 +293,7 @@ def paint() -> Colour:
             picture = brushed(picture, guides, count, seed + 2 * layer, strength, 17)
     for guides, tone in ((FRONT_LEFT, "6d7f86"), (FRONT_RIGHT, "c98a58")):
         picture = brush(picture, PICTURE, HAIR_ROOM, *flyaways(guides, rgb(tone), 24, 101), 102)
-    return film(settle(picture))
-
-
-def settle(picture: Colour) -> Colour:
-    """Let one shoulder hang: nobody sits quite straight. Nothing above the collar moves."""
-    x, y = np.broadcast_arrays(PICTURE.x, PICTURE.y)
-    drop = 13 * (x - AXIS) / AXIS * np.clip((y - 880) / 160, 0, 1) ** 2 * (3 - 2 * np.clip((y - 880) / 160, 0, 1))
-    place = (x * SCALE - 0.5).astype(np.float32), ((y - drop) * SCALE - 0.5).astype(np.float32)
-    return np.asarray(cv2.remap(picture, *place, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))
+    return film(settled(picture, PICTURE, AXIS, 880, 13))
 
 
 def points() -> dict[str, object]:
@@ -327,9 +305,7 @@ def points() -> dict[str, object]:
     )
     hair = [*curve(FRONT_RIGHT[-1], 20)[::-1], *curve(FRONT_LEFT[-1], 20)]
     return {
-        "schema": 1,
-        "picture": "host.png",
-        "size": list(SIZE),
+        **header("host"),
         **face_points(HOST),
         "face": [at(*p) for p in [*right, *left[-2:0:-1]]],
         "head": [at(x + np.sign(x - AXIS) * 14, y - 8) for x, y in hair],
@@ -337,14 +313,5 @@ def points() -> dict[str, object]:
     }
 
 
-def main() -> None:
-    folder = Path(__file__).parent
-    small = cv2.resize(srgb(paint()), SIZE, interpolation=cv2.INTER_AREA)
-    dither = np.random.default_rng(3).random((SIZE[1], SIZE[0], 1), np.float32) - 0.5  # no bands in the soft background
-    pixels = np.round(small * 255 + dither * 0.9).clip(0, 255).astype(np.uint8)
-    cv2.imwrite(str(folder / "host.png"), pixels[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])
-    (folder / "host.json").write_text(json.dumps(points(), indent=1) + "\n")
-
-
 if __name__ == "__main__":
-    main()
+    write("host", paint(), points())

@@ -67,6 +67,11 @@ class Face:
     lip: str = "bf5c58"
     iris: tuple[str, str] = ("6b3a1c", "b0703a")  # ring and inner light
     brow_hair: str = "24130c"
+    nose_width: float = 1.0
+    brow_weight: float = 1.0
+    lashes: float = 1.0  # length and strength; 0 for none
+    lid_tint: float = 0.45
+    blush: float = 1.0
 
     @property
     def chin_y(self) -> float:
@@ -97,6 +102,12 @@ def both_sides(axis: float, half: Table) -> Points:
     return np.concatenate([right, mirror(right, axis)[::-1]])
 
 
+def arch(half: float, height: float, power: float, tilt: float = 0.0) -> Table:
+    """A lid of its own half width that rises (height < 0) or hangs to its height as lids close: 0 at both corners."""
+    t = np.sin(np.linspace(-np.pi / 2, np.pi / 2, 17))  # dense where it is steep
+    return [(half * a, height * max(1 - a * a, 0) ** power - tilt * a) for a in t.tolist()]
+
+
 def placed(table: Table | Points, side: int, x: float, y: float) -> Points:
     return np.array([(x + side * dx, y + dy) for dx, dy in table])
 
@@ -112,10 +123,10 @@ def relief(f: Face, s: Sheet) -> Plane:
     z -= 14 * pair(s, a, 76, eye - 3, 46, 27) + 4 * pair(s, a, 36, eye - 12, 16, 24)
     z += 15 * pair(s, a, f.eye_dx, eye, 34, 22)
     y = (s.y - nose) * 118 / (nose + 16 - eye) + 650  # the bridge stretches from the eyes to the lip
-    ridge, width = along(y, NOSE_RIDGE), along(y, NOSE_WIDTH)
+    ridge, width, wide = along(y, NOSE_RIDGE), along(y, NOSE_WIDTH) * f.nose_width, f.nose_width
     z += ridge * np.exp(-0.5 * ((s.x - a) / width) ** 2)
-    z += 8 * bump(s, a, nose - 8, 14, 12) + 15 * pair(s, a, 25, nose + 1, 8.5, 9.5, 10)
-    z -= 6 * pair(s, a, 14, nose + 14, 8, 4, -14) + 2 * pair(s, a, 39, nose + 5, 5, 10, 12)
+    z += 8 * bump(s, a, nose - 8, 14, 12) + 15 * pair(s, a, 25 * wide, nose + 1, 8.5 * wide, 9.5, 10)
+    z -= 6 * pair(s, a, 14 * wide, nose + 14, 8, 4, -14) + 2 * pair(s, a, 39 * wide, nose + 5, 5, 10, 12)
     z += 11 * pair(s, a, 106, nose - 46, 44, 30, -25) + 10 * pair(s, a, 84, nose - 10, 36, 32)
     z -= 3.2 * pair(s, a, 66, mouth - 30, 8, 26, 26) + 4 * pair(s, a, 118, mouth - 28, 26, 40)
     z += 15 * bump(s, a, mouth - 3, 50, 38) + 0.8 * pair(s, a, 10, mouth - 32, 4, 11)
@@ -138,7 +149,7 @@ def complexion(f: Face, s: Sheet) -> Colour:
     a, nose = f.axis, f.nose_y
     tone = np.broadcast_to(rgb(f.skin), (*s.shape, 3)).astype(np.float32)
     blood = pair(s, a, 100, nose - 14, 40, 30, -20) * 0.34 + bump(s, a, nose - 6, 20, 14) * 0.24
-    tone = over(tone, tone * rgb("f4b4b4"), blood * 1.2 + bump(s, a, f.chin_y - 22, 26, 16) * 0.16)
+    tone = over(tone, tone * rgb("f4b4b4"), blood * (1.2 * f.blush) + bump(s, a, f.chin_y - 22, 26, 16) * 0.16)
     tone = over(tone, tone * rgb("fffae8") * 1.06, bump(s, a, f.eye_y - 128, 90, 60) * 0.4)
     tired = pair(s, a, 62, f.eye_y + 26, 24, 8, 14) * 0.25 + pair(s, a, 40, f.eye_y - 8, 12, 12) * 0.25
     tone = over(tone, tone * rgb("c8b4be"), tired + pair(s, a, f.eye_dx + 4, f.eye_y - 18, 34, 12) * 0.25)
@@ -173,8 +184,9 @@ def paint_face(f: Face, s: Sheet, lamps: Sequence[Lamp], fringe: Plane) -> Colou
 
 
 def nose(f: Face, s: Sheet, colour: Colour) -> Colour:
-    hole = [(6, 14), (10, 10.5), (16, 9), (21, 10.5), (23, 13.5), (18, 15.5), (12, 15.5)]
-    wing = [(21, 14), (29, 14.5), (34.5, 10), (36.5, 3), (34, -4)]
+    hole: Table = [(6, 14), (10, 10.5), (16, 9), (21, 10.5), (23, 13.5), (18, 15.5), (12, 15.5)]
+    wing: Table = [(21, 14), (29, 14.5), (34.5, 10), (36.5, 3), (34, -4)]
+    hole, wing = ([(dx * f.nose_width, dy) for dx, dy in table] for table in (hole, wing))
     for side in (-1, 1):
         nostril = soft(filled(s, curve(placed(hole, side, f.axis, f.nose_y), 60, closed=True)), s, 1.5)
         fold = soft(stroked(s, [curve(placed(wing, side, f.axis, f.nose_y), 30)], [3.6]), s, 1.5)
@@ -208,29 +220,37 @@ def lips(f: Face, s: Sheet, colour: Colour, z: Plane, lamps: Sequence[Lamp]) -> 
 
 def eye(f: Face, s: Sheet, colour: Colour, side: int) -> Colour:
     """One eye with lids, crease and lashes; `side` is -1 for the picture's left."""
-    cx, cy = f.axis + side * f.eye_dx, f.eye_y
     upper, lower, crease = (f.eye_curve(table, side) for table in (f.upper_lid, f.lower_lid, f.crease))
-    opening = soft(filled(s, np.concatenate([upper, lower[::-1]])), s, 0.5)
     lid = soft(filled(s, np.concatenate([crease, upper[::-1]])), s, 2.0)
-    colour = over(colour, colour * rgb("d69c88") * 1.25, lid * 0.45)
+    colour = over(colour, colour * rgb("d69c88") * 1.25, lid * f.lid_tint)
     colour = over(colour, rgb("6b3226"), soft(stroked(s, [crease], [3.4]), s, 0.9) * 0.62)
     colour = over(colour, rgb("7a3c30"), soft(stroked(s, [lower + np.array([0, 3.0])], [4.0]), s, 1.6) * 0.20)
-    ball = np.sqrt(np.maximum(1 - (np.hypot(s.x - cx, s.y - cy) / 44) ** 2, 0.04))
-    white = rgb("ecdfd8") * (ball**1.4 * (0.62 + 0.38 * np.clip((s.y - cy + 20) / 22, 0, 1)))[..., None]
-    pink = bump(s, cx - side * 37, cy + 4, 6, 5) * 0.7 + bump(s, cx + side * 37, cy, 6, 6) * 0.35
+    colour = eyeball(f, s, colour, side)
+    colour = over(colour, rgb("1a0b0a"), soft(lash_line(s, upper, side, f.lashes), s, 0.45) * 0.95)
+    fine = soft(lashes(s, upper, side, 64, 12.5 * f.lashes, -1), s, 0.35)
+    colour = over(colour, rgb("160a08"), fine * (0.75 * f.lashes))
+    return over(colour, rgb("4a281e"), soft(lashes(s, lower, side, 26, 5.5, 1), s, 0.4) * (0.30 * f.lashes))
+
+
+def eyeball(f: Face, s: Sheet, colour: Colour, side: int) -> Colour:
+    """What is seen between the lids: white, iris, the upper lid's shadow, the wet edge of the lower one."""
+    cx, cy, k = f.axis + side * f.eye_dx, f.eye_y, f.eye_scale / 1.10  # measured at a scale of 1.10
+    upper, lower = f.eye_curve(f.upper_lid, side), f.eye_curve(f.lower_lid, side)
+    opening = soft(filled(s, np.concatenate([upper, lower[::-1]])), s, 0.5)
+    ball = np.sqrt(np.maximum(1 - (np.hypot(s.x - cx, s.y - cy) / (44 * k)) ** 2, 0.04))
+    white = rgb("ecdfd8") * (ball**1.4 * (0.62 + 0.38 * np.clip((s.y - cy + 20 * k) / (22 * k), 0, 1)))[..., None]
+    pink = bump(s, cx - side * 37 * k, cy + 4 * k, 6 * k, 5 * k) * 0.7
+    pink = pink + bump(s, cx + side * 37 * k, cy, 6 * k, 6 * k) * 0.35
     colour = over(colour, over(white, rgb("c9706a"), pink), opening)
     colour = iris(f, s, colour, opening, side)
-    cast = soft(shifted(1 - opening, s, 0, 6.0), s, 2.6) * opening * np.clip(1 - (s.y - (cy - 17)) / 22, 0, 1)
-    colour = over(colour, rgb("2a1512"), cast * 0.72)
+    cast = soft(shifted(1 - opening, s, 0, 6.0 * k), s, 2.6 * k) * opening
+    colour = over(colour, rgb("2a1512"), cast * np.clip(1 - (s.y - (cy - 17 * k)) / (22 * k), 0, 1) * 0.72)
     wet = soft(stroked(s, [curve(lower - (0, 1.3), 40)[3:-3]], [2.0]), s, 0.5) * opening
-    colour = over(colour, rgb("e0a090"), wet * 0.42)
-    colour = over(colour, rgb("1a0b0a"), soft(lash_line(s, upper, side), s, 0.45) * 0.95)
-    colour = over(colour, rgb("160a08"), soft(lashes(s, upper, side, 64, 12.5, -1), s, 0.35) * 0.75)
-    return over(colour, rgb("4a281e"), soft(lashes(s, lower, side, 26, 5.5, 1), s, 0.4) * 0.30)
+    return over(colour, rgb("e0a090"), wet * 0.42)
 
 
 def iris(f: Face, s: Sheet, colour: Colour, opening: Plane, side: int) -> Colour:
-    cx, cy = f.iris_middle(side)
+    (cx, cy), u = f.iris_middle(side), f.iris_radius / 18.5  # measured at a radius of 18.5
     dx, dy = s.x - cx, s.y - cy
     r, turn = np.hypot(dx, dy) / f.iris_radius, np.arctan2(dy, dx)
     fibre = np.random.default_rng(31).standard_normal(90)
@@ -243,16 +263,17 @@ def iris(f: Face, s: Sheet, colour: Colour, opening: Plane, side: int) -> Colour
     tone = over(tone, rgb("140a08"), np.clip((r - 0.80) / 0.18, 0, 1) * 0.9)
     tone = over(tone, rgb("050304"), np.clip((0.46 - r) / 0.06, 0, 1))
     colour = over(colour, tone, np.clip((1.03 - r) / 0.09, 0, 1) * opening)
-    window = np.array([(cx - 9, cy - 9.5), (cx - 2.4, cy - 10), (cx - 2.2, cy - 3), (cx - 8.6, cy - 3)])
-    small = bump(s, cx + 7, cy + 6.5, 2.4, 1.8) * 0.22 + bump(s, cx + 7.5, cy - 6, 1.4, 1.8) * 0.30
-    spots = np.clip(soft(filled(s, window), s, 0.8) * 0.95 + small, 0, 1)
+    window = placed(np.array([(-9, -9.5), (-2.4, -10), (-2.2, -3), (-8.6, -3)]) * u, 1, cx, cy)
+    small = bump(s, cx + 7 * u, cy + 6.5 * u, 2.4 * u, 1.8 * u) * 0.22
+    small = small + bump(s, cx + 7.5 * u, cy - 6 * u, 1.4 * u, 1.8 * u) * 0.30
+    spots = np.clip(soft(filled(s, window), s, 0.8 * u) * 0.95 + small, 0, 1)
     return over(colour, rgb("ffffff") * 1.15, spots * opening)
 
 
-def lash_line(s: Sheet, upper: Points, side: int) -> Plane:
+def lash_line(s: Sheet, upper: Points, side: int, strength: float) -> Plane:
     t = np.linspace(0, 1, len(upper))
-    thick = (1.0 + 3.6 * np.sin(np.pi * (t * 0.92 + 0.08)) ** 0.7 * (0.5 + 0.5 * t))[:, None]
-    wing = upper[-1:] + np.array([[side * 5.0, -3.0]])
+    thick = (1.0 + 3.6 * np.sin(np.pi * (t * 0.92 + 0.08)) ** 0.7 * (0.5 + 0.5 * t))[:, None] * strength
+    wing = upper[-1:] + np.array([[side * 5.0, -3.0]]) * strength
     return filled(s, np.concatenate([upper - thick * (0, 1), wing, upper[::-1] + np.array([0, 0.6])]))
 
 
@@ -273,7 +294,7 @@ def lashes(s: Sheet, lid: Points, side: int, count: int, length: float, down: in
 def brow(f: Face, s: Sheet, colour: Colour, side: int) -> Colour:
     rng = np.random.default_rng(51 + side)
     mid, t = f.brow_line(side), np.linspace(0, 1, 101)
-    spread = np.interp(t, [0, 0.15, 0.5, 0.8, 1], [5.2, 6.8, 5.8, 3.2, 0.6])
+    spread = np.interp(t, [0, 0.15, 0.5, 0.8, 1], [5.2, 6.8, 5.8, 3.2, 0.6]) * f.brow_weight
     dense = np.interp(t, [0, 0.22, 0.6, 1], [0.25, 0.85, 1.0, 0.8])
     for k in range(0, 99, 3):  # powder first
         piece = slice(k, k + 5)

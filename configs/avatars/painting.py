@@ -248,6 +248,42 @@ def over(below: Colour, colour: Colour, alpha: Plane) -> Colour:
     return below + (colour - below) * alpha[..., None]
 
 
+def out_of_focus(sheet: Sheet, x: float, y: float, radius: float) -> Plane:
+    """A point of light before or behind the focal plane: a disc with a brighter rim."""
+    turn = np.linspace(0, 2 * np.pi, 48, endpoint=False)
+    ring = np.stack([x + radius * np.cos(turn), y + radius * np.sin(turn)], 1)
+    disc = soft(filled(sheet, ring), sheet, 1.6)
+    rim = np.clip(disc - soft(disc, sheet, radius * 0.22), 0, 1)
+    return np.asarray(disc * 0.75 + rim * 1.2)
+
+
+def laid(
+    picture: Colour, page: Sheet, s: Sheet, colour: Colour, mask: Plane, depth: float, ground: Plane | float
+) -> Colour:
+    """The page's picture with a piece laid down on its part `s`, and the soft shadow the piece casts on the ground."""
+    window = page.window(s)
+    cast = np.maximum(soft(shifted(mask, s, depth * 0.6, depth), s, depth * 0.8) * 0.6, soft(mask, s, 3) * 0.7)
+    picture[window] = over(picture[window] * (1 - (cast * ground)[..., None]), colour, mask)
+    return picture
+
+
+def settled(picture: Colour, page: Sheet, pivot: float, top: float, drop: float) -> Colour:
+    """Let the shoulders lean about an upright pivot, `drop` pixels in half the width: nobody sits quite straight.
+
+    Nothing above `top` moves.
+    """
+    x, y = np.broadcast_arrays(page.x, page.y)
+    share = np.clip((y - top) / 160, 0, 1)
+    lower = drop * (x - pivot) / (page.width / 2) * share**2 * (3 - 2 * share)
+    place = (x * page.scale - 0.5).astype(np.float32), ((y - lower) * page.scale - 0.5).astype(np.float32)
+    return np.asarray(cv2.remap(picture, *place, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))
+
+
+def enlarged(picture: Colour, page: Sheet) -> Colour:
+    """What was painted small, because it is blurred, at the page's size."""
+    return np.asarray(cv2.resize(picture, page.shape[::-1], interpolation=cv2.INTER_CUBIC), np.float32)
+
+
 def between(guides: Sequence[Points], places: NDArray[np.float64], count: int) -> NDArray[np.float64]:
     """Strands [P, count, 2] at `places` in 0..1 across an ordered family of guide curves."""
     family = np.stack([curve(g, count) for g in guides])

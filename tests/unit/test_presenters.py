@@ -1,4 +1,4 @@
-"""The presenter that ships: its picture, and the points measured on it."""
+"""The presenters that ship: their pictures, and the points measured on them."""
 
 import importlib
 import json
@@ -9,21 +9,32 @@ import numpy as np
 import pytest
 
 AVATARS = Path(__file__).parents[2] / "configs" / "avatars"
+NAMES = sorted(path.stem for path in AVATARS.glob("*.json"))
 MAX_PICTURE_BYTES = 1_800_000
 
 
+@pytest.fixture(scope="module", params=NAMES)
+def name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def points() -> dict:
-    return json.loads((AVATARS / "host.json").read_text())
+def points(name: str) -> dict:
+    return json.loads((AVATARS / f"{name}.json").read_text())
 
 
 def inside(polygon: list[list[float]], place: list[float]) -> bool:
     return cv2.pointPolygonTest(np.array(polygon, np.float32), tuple(place), False) > 0
 
 
-def test_the_points_file_says_what_the_program_draws(points: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_host_is_among_them_and_each_has_its_picture() -> None:
+    assert "host" in NAMES
+    assert sorted(path.stem for path in AVATARS.glob("*.png")) == NAMES
+
+
+def test_the_points_file_says_what_the_program_draws(name: str, points: dict, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(AVATARS))
-    assert json.loads(json.dumps(importlib.import_module("draw_host").points())) == points
+    assert json.loads(json.dumps(importlib.import_module(f"draw_{name}").points())) == points
 
 
 def test_the_picture_has_the_size_the_points_name(points: dict) -> None:
