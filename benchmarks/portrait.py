@@ -170,9 +170,7 @@ def _speaking(avatar: Avatar) -> list[Figure]:
             "i > a > u",
             wide[0] > wide[1] > wide[2],
         ),
-        Figure(
-            "  change of picture at hop edges / inside, p99", f"{edges:.2f}", f"<= {EDGES_BAR}", edges <= EDGES_BAR
-        ),
+        Figure("  change of picture at hop edges / inside, p99", f"{edges:.2f}", f"<= {EDGES_BAR}", edges <= EDGES_BAR),
         Figure("  of the picture never touched", f"{still:.0%}", f">= {STILL_BAR:.0%}", still >= STILL_BAR),
     ]
 
