@@ -50,7 +50,8 @@ def standbys(supervisor: int) -> dict[str, int]:
     for pid in _children(supervisor):
         with contextlib.suppress(OSError):
             if Path(f"/proc/{pid}/comm").read_text().startswith(STANDBY):
-                found[Path(f"/proc/{pid}/cmdline").read_text().split("\0")[-3]] = pid
+                argv = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+                found[argv[argv.index(STANDBY) - 1]] = pid
     return found
 
 
