@@ -54,6 +54,7 @@ ROWS = {
     "stopped": "tests.lab.process_faults:stopped",
     "redis": "tests.lab.word_faults:redis_outages",
     "voices": "tests.lab.word_faults:voices",
+    "answers": "tests.lab.answer_faults:answers",
     "hot_changes": "tests.lab.hot_changes:hot_changes",
     "upgrade": "tests.lab.hot_changes:upgrade",
     "far_end": "tests.lab.alarm_faults:far_end",
