@@ -55,6 +55,7 @@ ROWS = {
     "playout": "tests.lab.process_faults:playout",
     "redis": "tests.lab.word_faults:redis_outages",
     "voices": "tests.lab.word_faults:voices",
+    "answers": "tests.lab.answer_faults:answers",
     "hot_changes": "tests.lab.hot_changes:hot_changes",
     "upgrade": "tests.lab.hot_changes:upgrade",
     "far_end": "tests.lab.alarm_faults:far_end",
