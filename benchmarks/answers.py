@@ -46,14 +46,14 @@ FOR_NOBODY = (  # what neither rules nor FAQ know
     "which book is on your night table",
     "how would you cross a desert",
     "what does the moon look like tonight",
-    "have you ever been lost in a forest",
+    "have you ever seen a comet",
     "why do cats like boxes",
     "what would you ask a whale",
     "is there music in your street",
     "which smell reminds you of school",
     "can you walk on your hands",
     "what was the last thing that made you laugh",
-    "where does the wind come from",
+    "do you believe in ghosts",
 )
 Push: TypeAlias = Callable[[str, int], object]
 

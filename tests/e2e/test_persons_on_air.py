@@ -63,7 +63,7 @@ def command(station: Station, *words: str) -> str:
     return done.stdout
 
 
-def test_three_persons_take_turns_and_of_a_face_no_jump_is_seen(station: Station) -> None:
+def test_three_persons_take_turns_and_no_jump_is_seen(station: Station) -> None:
     station.wait_live(240)
     until(lambda: changes(station)[:3] == ["anna", "bert", "host"], 240, "the script calls all three, and again")
     command(station, "pause")
@@ -80,7 +80,6 @@ def test_three_persons_take_turns_and_of_a_face_no_jump_is_seen(station: Station
     until(lambda: station.facts(engine).get("segments", 0) >= 2, 60, "it draws")
     assert changes(station) == told and on_air(station) == who
     station.stop()
-    seen = inspect(next(station.directory.glob("rec-*.mp4")), sound=False).luma[25:]
+    seen = inspect(next(station.directory.glob("rec-*.mp4")), sound=False).luma[25:-25]  # between slate and slate
     assert seen.max() - seen.min() > APART_MIN
-    if engine == "engine-portrait":  # of random weights' own motion nothing can be said: see test_engine_contract
-        assert np.abs(np.diff(seen)).max() < STEP_MAX
+    assert np.abs(np.diff(seen)).max() < STEP_MAX

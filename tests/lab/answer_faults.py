@@ -76,10 +76,10 @@ CASES = (
     ),
     Case(
         "it stalls in the middle of its second sentence",
-        "what do you hear when the shop is empty",
-        f"I hear the kettle, and the gulls on the roof.{CUT_WHOLE}",
+        "what do gulls dream about",
+        f"Of the harbour, and of the roof of our kitchen.{CUT_WHOLE}",
         "stalls within",
-        "I hear the kettle",
+        "Of the harbour",
         ("umbrella",),
     ),
     Case("HTTP 500", "would you rather be a river or a hill", "An umbrella.", "error", never=("umbrella",)),
@@ -98,14 +98,14 @@ CASES = (
         "A good one begins",
         ("umbrella",),
     ),
-    Case("HTTP 429, for seven seconds", "do trees talk to each other", "An umbrella.", "too many", never=("umbrella",)),
+    Case("HTTP 429, for seven seconds", "do clouds get tired", "An umbrella.", "too many", never=("umbrella",)),
     Case("it hangs up at once", "where do shadows go at noon", "An umbrella.", "hangs up", never=("umbrella",)),
     Case(
         "half a sentence, and it hangs up",
         "what is the best thing about being awake at night",
-        f"The best of it is that nobody wants anything of you.{CUT_WHOLE}",
+        f"The charm of it is that nobody wants anything of you.{CUT_WHOLE}",
         "half and hangs up",
-        "The best of it",
+        "The charm of it",
         ("umbrella",),
     ),
     Case("it tells of an error within", "who paints the clouds", "An umbrella.", "error within", never=("umbrella",)),
@@ -119,7 +119,9 @@ CASES = (
         ("umbrella",),
     ),
     Case("an empty answer", "who invented the yawn", "An umbrella.", "empty text", never=("umbrella",)),
-    Case("it thinks aloud for ever", "how deep is a puddle", "An umbrella.", "thinks for ever", never=("umbrella",)),
+    Case(
+        "it thinks aloud for ever", "who named the seven seas", "An umbrella.", "thinks for ever", never=("umbrella",)
+    ),
     Case(
         "it keeps the line open for ever",
         "why is the sea restless",
@@ -129,10 +131,10 @@ CASES = (
     ),
     Case(
         "its stream never ends",
-        "how would you describe the wind to a stone",
-        "The wind is what moves when nothing else does, and it never says why. ",
+        "how would you describe thunder to a fish",
+        "It is what moves when nothing else does, and it never says why. ",
         "never ends",
-        "The wind is what moves",
+        "It is what moves",
     ),
     Case(
         "cut off at its length, in the middle of a sentence",
