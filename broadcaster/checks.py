@@ -65,13 +65,15 @@ def check_house(house: House) -> list[str]:
     """What its rooms do not say of themselves: the engine can draw each one's avatar. All faults at once."""
     shared, faults = house.engine, []
     options = {**shared.options(), "cache": str(house.state_dir / CACHE)} if shared.engine in RANKED else {}
+    engine = load_engine(shared.engine, **options)
     rooms = [room for room in house.rooms if room.is_shared]
     for room in rooms:
         avatar = room.config.avatar
-        try:
-            load_engine(shared.engine, **options).format(load_avatar(avatar.image, avatar.size, avatar.crop))
-        except BadInput as error:
-            faults.append(f"{room.path}: with the engine {shared.engine} of {house.path}: {error}")
+        for path in persons(avatar.image, avatar.persons).values():
+            try:
+                engine.format(load_avatar(path, avatar.size, avatar.crop))
+            except BadInput as error:
+                faults.append(f"{room.path}: with the engine {shared.engine} of {house.path}: {error}")
     if faults:
         raise ConfigError("\n".join(faults))
     return [f"engine: {shared.engine}, for {', '.join(room.config.room for room in rooms)}"]

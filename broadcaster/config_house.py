@@ -22,7 +22,7 @@ from broadcaster.section import Section
 from broadcaster.tiers import SHARED, known_engine
 from pipeline.errors import ConfigError
 
-ROOMS_MAX = 8  # engines keep the pictures of so many at hand
+ROOMS_MAX = 8  # an engine keeps the pictures of all of them at hand
 
 
 class SharedSection(EngineSection):

@@ -32,6 +32,7 @@ It is `follow(engine, gang, beat)`. Their constructors take the options of their
 """
 
 COLLECTIVE_S = 20.0  # a rank that hangs ends the others in this time even where no supervisor looks
+IN_PICTURE = 3  # of a room with persons: who is there, who leaves, and who comes next
 CACHE = "cache"  # below the state directory: baked avatars, hold loops
 
 
@@ -65,7 +66,7 @@ def equipped(spec: WorkerSpec, pulse: Pulse) -> Iterator[tuple[AvatarEngine, Gan
     options, gang = dict(spec.options), None
     if spec.engine in RANKED:
         options |= {"cache": str(Path(spec.state_dir).resolve() / CACHE), "beat": pulse}
-        options |= {"avatars": len(spec.rooms)} if spec.rooms else {}
+        options |= {"avatars": sum(IN_PICTURE if room.persons else 1 for room in spec.rooms)} if spec.rooms else {}
     if spec.world > 1:
         gang = _join(spec)
         options |= {"device": str(gang.device), "gang": gang}

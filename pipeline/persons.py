@@ -285,6 +285,8 @@ class Cast:
         if len(known) < len(calls):  # of a name that is nobody's, who is in the picture stays there
             plan = replace(plan, settled=(*plan.settled, *(call for call in calls if call not in known)))
         states = [scene.state, scene.fade.state if scene.fade else None]
+        for name in {scene.person, scene.fade.leaving if scene.fade else scene.person}:
+            self._have(name)  # another room's persons may have put them out of memory
         if plan.comes is not None:
             avatar = self._avatars[plan.comes.text]
             states = [self._engine.open(avatar, self._spec.seed, beside=scene.state), scene.state]
@@ -294,8 +296,13 @@ class Cast:
 
     def prepare(self, scene: Scene) -> None:
         """Between two hops: have in memory who is wanted and was put out of it."""
-        if scene.wanted is not None and not self._is_ready(scene.wanted.text):
-            self._engine.open(self._avatars[scene.wanted.text], self._spec.seed)
+        if scene.wanted is not None:
+            self._have(scene.wanted.text)
+
+    def _have(self, name: str) -> None:
+        """Have them in memory."""
+        if not self._is_ready(name):
+            self._engine.open(self._avatars[name], self._spec.seed)
 
     def hold(self, scene: Scene) -> str:
         """Path of the loop that fits the picture; "" for none."""

@@ -141,6 +141,10 @@ def pictured(spec: WorkerSpec) -> list[tuple[WorkerSpec, Avatar]]:
     return found
 
 
+def _begin(seat: Seat, begun: list[tuple[Seat, Act]]) -> None:
+    begun.append((seat, seat.begin()))
+
+
 def _nobody() -> None:
     """There are no other ranks to be told that we are there."""
 
@@ -269,7 +273,7 @@ class Worker:
             self._stepped_ns = self._clock.now_ns() if self._several else None
             begun: list[tuple[Seat, Act]] = []
             for seat in seats:
-                if (fault := self._apart(lambda seat=seat: begun.append((seat, seat.begin())))) is not None:  # type: ignore[misc]
+                if (fault := self._apart(partial(_begin, seat, begun))) is not None:
                     self._fail(seat, fault)
             if begun:
                 self._draw(begun)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cache, lru_cache
+from functools import lru_cache
 
 SIZE = 2  # characters that are looked at
 MOST = 3_000  # beginnings of one pattern; of more, any counts
@@ -39,7 +39,6 @@ def alternatives(pattern: str) -> Iterator[str]:
     yield pattern[begin:]
 
 
-@cache  # ideas are in every book, and in all of them together
 def beginnings(pattern: str) -> frozenset[str]:
     """Of one or two characters each; "" alone: any."""
     found = {text for text, _ in _of_any(pattern)}

@@ -67,6 +67,7 @@ def room(tmp_path: Path) -> Iterator[Room]:
         tmp_path,
         avatar={**avatar, "size": list(SIZE), "rtf_max": 1000},  # slower than real time is well enough here
         outputs=[{"name": "rec", "url": f"file:{tmp_path}/rec.mp4"}],
+        encoder={"bitrate_kbps": 4000},  # what random weights draw is noise, and is compared
     )
     made.start()
     yield made

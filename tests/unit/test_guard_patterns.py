@@ -10,6 +10,7 @@ import pytest
 from broadcaster.guard import patterns
 from broadcaster.guard.beginnings import alternatives, beginnings
 from broadcaster.guard.fold import fold
+from broadcaster.guard.guard import BOOKS
 from broadcaster.guard.patterns import joined, load
 
 FILES = {
@@ -60,6 +61,11 @@ def test_the_alternatives_of_a_pattern_are_those_outside_of_groups_and_classes()
         (".a", {""}),
         ("[^a]b", {""}),
         (r"\wa", {""}),
+        ("best|no. 1", {"be", "no"}),
+        ("(?:the )?best", {"th", "be"}),
+        ("[ab]c", {"ac", "bc"}),
+        (".x", {""}),
+        ("a?", {""}),
     ],
 )
 def test_a_match_begins_with_what_is_told(pattern: str, begins: set[str]) -> None:
@@ -78,6 +84,22 @@ def test_a_pattern_is_worked_out_once_however_many_books_have_it_and_none_before
     assert found(book, "Forget the doctor. I sell a miracle, says my doctor") == ["one.claim", "one.claim", "two.claim"]
     assert found(book, "no miracle") == []
     assert len(asked) == len(set(asked)) == len(book.patterns) == 5
+
+
+def test_each_guard_of_a_process_took_half_a_second_to_look_at_all_patterns_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    joined(BOOKS.values()).open()
+    asked: list[str] = []
+
+    def counted(source: str) -> frozenset[str]:
+        asked.append(source)
+        return beginnings(source)
+
+    monkeypatch.setattr(patterns, "beginnings", counted)
+    book = joined(BOOKS.values())
+    book.open()
+    assert len(book.patterns) > 5_000 and asked == []
 
 
 def test_a_book_is_searched_that_nobody_opened_and_has_no_ideas_where_it_brings_none_together(asked: list[str]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 import yaml
+from PIL import Image
 
 from broadcaster import checks, children, house, units
 from broadcaster.config import load, parse
@@ -104,6 +105,15 @@ def test_a_size_that_the_engine_cannot_draw_is_told_with_its_room(tmp_path: Path
         write(tmp_path, {"engine": "flashhead-lite", "weights": str(weights), "device": "cpu"}, news=odd)
     )
     with pytest.raises(ConfigError, match=r"news\.yaml: with the engine flashhead-lite of .*avatar size 200x384"):
+        checks.check_house(found)
+
+
+def test_a_person_of_a_room_whom_the_engine_of_the_house_cannot_draw_is_told_with_the_room(tmp_path: Path) -> None:
+    (tmp_path / "people").mkdir()
+    Image.new("RGB", (300, 400)).save(tmp_path / "people" / "wall.png")
+    room = {"avatar": {"engine": "shared", "persons": str(tmp_path / "people")}}
+    found = load_house(write(tmp_path, {"engine": "portrait"}, news=room))
+    with pytest.raises(ConfigError, match=r"news\.yaml: with the engine portrait of .*wall: no points file"):
         checks.check_house(found)
 
 

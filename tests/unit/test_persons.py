@@ -299,6 +299,21 @@ def test_who_was_put_out_of_memory_is_fetched_between_two_hops(
     assert play.scene.person == "anna" and play.told == [call("anna", 0)]
 
 
+def test_a_room_failed_whose_picture_the_persons_of_another_room_had_put_out_of_memory(
+    spec: WorkerSpec, avatars: dict[str, Avatar], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.engines.portrait.engine.AVATARS_KEPT", 2)
+    small = PortraitEngine()
+    cast = Cast(spec, small, avatars["host"])
+    cast.open(lambda: None)
+    play = Play(small, cast, avatars)
+    before = play.hop()
+    for name in ("anna", "bert"):
+        small.open(avatars[name], SEED)
+    assert not small.is_open(avatars["host"])
+    assert np.abs(luma(play.hop()[:1]) - luma(before[-1:])).mean() < MOTION
+
+
 def test_an_engine_that_starts_again_begins_with_who_was_in_the_picture(
     play: Play, spec: WorkerSpec, engine: PortraitEngine, avatars: dict[str, Avatar], tmp_path: Path
 ) -> None:
